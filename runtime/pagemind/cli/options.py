@@ -1,0 +1,46 @@
+"""From flags to settings: a flag goes before the environment, ``.env`` and ``pagemind.toml``."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tomllib import TOMLDecodeError
+
+import typer
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+
+from pagemind.errors import UsageError
+from pagemind.settings import Settings
+
+
+class BadSettings(UsageError):
+    """The configuration is not valid. Fix: correct it where it is set: a flag, PAGEMIND_*, .env or pagemind.toml."""
+
+    code = "bad_settings"
+
+
+@dataclass(frozen=True)
+class Flags:
+    """The flags that every command takes; None where one was not given. The names are those of ``Settings``."""
+
+    home: Path | None = None
+    reasoner_url: str | None = None
+    reasoner_model: str | None = None
+    embedder: str | None = None
+    window_tokens: int | None = None
+
+    def settings(self) -> Settings:
+        """The settings under these flags; BadSettings where they, or what stands behind them, make no sense."""
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        try:
+            return Settings(**given)
+        except ValidationError as error:
+            places = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+            raise BadSettings(places) from error
+        except (SettingsError, TOMLDecodeError) as error:
+            raise BadSettings(str(error)) from error
+
+
+def settings_of(context: typer.Context) -> Settings:
+    """The settings of the command that is being run."""
+    flags = context.find_root().obj
+    return (flags if isinstance(flags, Flags) else Flags()).settings()

@@ -1,0 +1,95 @@
+"""Begin: a claimed run's input takes its place in the history, behind a notice of what changed meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from pagemind.engine.job import Job
+from pagemind.engine.kernel import Kernel
+from pagemind.engine.policy import policy_of
+from pagemind.events import Event, RunStarted, to_json
+from pagemind.faults import reach
+from pagemind.memory.notices import foreign_changes, notice_lines
+from pagemind.records import Agent, Block, BlockRevision, Conversation, Json, Message, Role
+from pagemind.store import agents, blocks, conversations, history, run_events, runs
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What stands between the history and the run: its input, not yet placed, and edits the history does not tell of."""
+
+    agent: Agent
+    conversation: Conversation
+    inputs: Sequence[Message]
+    changes: Sequence[tuple[Block, Sequence[BlockRevision]]]
+    own_runs: frozenset[UUID]
+    notice_tokens: int
+
+
+async def begin(job: Job, kernel: Kernel) -> Kernel:
+    """Place the run's input at the end of the history, once; a run taken over from a dead worker is only announced again.
+
+    Gives back the kernel to go on with: the one that thinks with the agent's own model.
+    """
+    waiting = await look(job, kernel)
+    kernel.refresh_tools()
+    kernel = await kernel.for_agent(waiting.agent)
+    notice = await notice_message(job, kernel, waiting) if waiting.inputs else None
+    placed = [*([notice] if notice else []), *waiting.inputs]
+    for message in placed:
+        message.tokens = await kernel.count(message.content)
+    events: list[Event] = [RunStarted(run_id=job.run_id, epoch=job.epoch)]
+    async with kernel.database.transaction() as session:
+        fenced = await runs.fence(session, job.run_id, job.epoch, events=runs.events_after(len(events)))
+        if placed:
+            told = {str(block.id): block.revision for block, _ in waiting.changes}
+            values = epoch_values(job, kernel, waiting, notice)
+            after = await conversations.append(session, job.conversation_id, len(placed), told, **values)
+            first = after - len(placed)
+            for index, message in enumerate(placed):
+                message.seq = first + index
+            await history.place(session, [message for message in placed if message.role == Role.user])
+            await history.add(session, [message for message in placed if message.role == Role.notice])
+        first_event = fenced.events - len(events) + 1
+        await run_events.add(session, job.tenant_id, job.run_id, first_event, [to_json(event) for event in events])
+        reach("begin.before_commit")
+    reach("begin.after_commit")
+    job.told(first_event, events)
+    return kernel
+
+
+async def look(job: Job, kernel: Kernel) -> Waiting:
+    """Read what waits."""
+    async with kernel.database.transaction() as session:
+        inputs = await history.waiting(session, job.run_id)
+        conversation = await conversations.get(session, job.conversation_id)
+        agent = await agents.get(session, job.agent_id)
+        known = {UUID(block_id): int(revision) for block_id, revision in conversation.known_revisions.items()}
+        changes = await blocks.changes_since(session, job.agent_id, known) if conversation.snapshot is not None else []
+        editors = {revision.run_id for _, revisions in changes for revision in revisions if revision.run_id}
+        own_runs = await runs.own_among(session, conversation.id, editors)
+        noticed = await history.notice_tokens(session, conversation.id, conversation.resident_from)
+    return Waiting(agent, conversation, inputs, changes, own_runs, noticed)
+
+
+async def notice_message(job: Job, kernel: Kernel, waiting: Waiting) -> Message | None:
+    """The notice of edits from elsewhere; None if there are none, or if the blocks are rendered anew anyway."""
+    changes = foreign_changes(waiting.changes, waiting.own_runs)
+    if not changes or policy_of(waiting.agent, kernel.reasoner).write_through:
+        return None
+    return Message(
+        tenant_id=job.tenant_id,
+        conversation_id=job.conversation_id,
+        run_id=job.run_id,
+        role=Role.notice,
+        content=kernel.prose.notice(notice_lines(changes)),
+    )
+
+
+def epoch_values(job: Job, kernel: Kernel, waiting: Waiting, notice: Message | None) -> Json:
+    """An end to the epoch, where the notices would outgrow their budget: the next step renders the blocks anew."""
+    policy = policy_of(waiting.agent, kernel.reasoner)
+    outgrown = notice is not None and waiting.notice_tokens + notice.tokens > policy.notice_budget_tokens
+    return {"snapshot": None, "epoch": waiting.conversation.epoch + 1} if outgrown else {}

@@ -1,0 +1,202 @@
+"""Drafts: what a finished step will leave in the store, for each kind of reply."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from pagemind.engine.act import Returned
+from pagemind.engine.effects import Effects
+from pagemind.engine.persist import Draft
+from pagemind.engine.turn import Turn
+from pagemind.errors import CallsKeptMalformed
+from pagemind.events import CallsMalformed, Event, Replied, RunEnded, StepEnded, ToolReturned
+from pagemind.records import Completion, Json, Message, Role, RunState, Step, StopReason, now
+from pagemind.store import runs
+
+MALFORMED_IN_A_ROW = 3
+UNREADABLE = "(this reply could not be used)"
+
+
+async def draft_plain(turn: Turn) -> Draft:
+    """A reply in words: it is the last of its run."""
+    message = await assistant(turn, turn.thought.reply)
+    return drafted(turn, [message], [replied(message)], ended=ending(StopReason.end_turn))
+
+
+async def draft_unusable(turn: Turn, reason: str) -> Draft:
+    """A reply that cannot run: it is kept without its calls, and the model is told; at most three times in a row."""
+    reply = turn.thought.reply
+    attempt = turn.view.run.attempts + 1
+    kept = Completion(reply.text.strip() or UNREADABLE, reasoning=reply.reasoning, usage=reply.usage)
+    note = said(turn, Role.notice, turn.kernel.prose.malformed(reason))
+    note.tokens = await turn.kernel.count(note.content)
+    given_up = attempt > MALFORMED_IN_A_ROW
+    error = CallsKeptMalformed(reason, count=attempt).as_dict() if given_up else None
+    ended = ending(StopReason.invalid_calls, RunState.failed, error) if given_up else {"attempts": attempt}
+    return drafted(turn, [await assistant(turn, kept), note], [CallsMalformed(reason, attempt)], ended=ended)
+
+
+async def draft_calls(turn: Turn, returned: Sequence[Returned], effects: Effects) -> Draft:
+    """A reply that called tools: every call has its return, and the run goes on."""
+    reply = turn.thought.reply
+    call_message = await assistant(turn, reply)
+    messages = [call_message]
+    events: list[Event] = [replied(call_message)] if reply.text.strip() else []
+    for each in returned:
+        messages.append(await tool_return(turn, each))
+        events.append(tool_event(each))
+    paged_in = sum(1 for page in effects.recalled if not page.get("resident"))
+    return drafted(turn, messages, events, ended={"attempts": 0}, effects=effects, paged_in=paged_in)
+
+
+def drafted(
+    turn: Turn,
+    messages: Sequence[Message],
+    events: Sequence[Event],
+    *,
+    ended: Json,
+    effects: Effects | None = None,
+    paged_in: int = 0,
+) -> Draft:
+    """The draft with the step's row, its counters and its closing events."""
+    step = step_row(turn)
+    run = turn.view.run
+    values: Json = {
+        **ended,
+        "steps": run.steps + 1,
+        "prompt_tokens": run.prompt_tokens + step.prompt_tokens,
+        "cached_tokens": run.cached_tokens + step.cached_tokens,
+        "completion_tokens": run.completion_tokens + step.completion_tokens,
+    }
+    closing: list[Event] = [step_ended(turn, step, messages)]
+    if "state" in ended:
+        closing.append(run_ended(turn, values))
+    conversation: Json = {**turn.window.rendered, "bias_tokens": bias(turn)}
+    if paged_in:
+        conversation["paged_in"] = turn.view.conversation.paged_in + paged_in
+    return Draft(
+        step=step,
+        messages=messages,
+        events=[*events, *closing],
+        author=f"agent:{turn.view.agent.name}",
+        edits=effects.edits if effects else (),
+        passages=effects.passages if effects else (),
+        vectors=effects.vectors if effects else {},
+        known=turn.window.known,
+        conversation=conversation,
+        run=values,
+    )
+
+
+def ending(reason: StopReason, state: RunState = RunState.completed, error: dict[str, str] | None = None) -> Json:
+    """The run's columns when this step is its last."""
+    return {"state": state, "stop_reason": reason, "error": error, "finished_at": runs.at_commit(), "attempts": 0}
+
+
+def step_row(turn: Turn) -> Step:
+    """The step as a row; tokens as the server reported them, else as we counted."""
+    reply, usage = turn.thought.reply, turn.thought.reply.usage
+    counted = turn.window.prompt.segments.used
+    return Step(
+        tenant_id=turn.job.tenant_id,
+        id=turn.thought.step_id,
+        run_id=turn.job.run_id,
+        index=turn.view.run.steps,
+        state="done",
+        model=reply.model,
+        finish_reason=reply.finish_reason,
+        prompt_tokens=counted if usage.prompt_tokens is None else usage.prompt_tokens,
+        cached_tokens=usage.cached_tokens or 0,
+        completion_tokens=usage.completion_tokens or 0,
+        timings=dict(turn.clock.laps),
+    )
+
+
+def bias(turn: Turn) -> int:
+    """The server's count of this prompt less our own; unchanged where it reports none (or for a reply of an earlier life)."""
+    segments, reported = turn.window.prompt.segments, turn.thought.reply.usage.prompt_tokens
+    if reported is None or turn.view.acting is not None:
+        return segments.correction
+    return reported - (segments.used - segments.correction)
+
+
+def step_ended(turn: Turn, step: Step, messages: Sequence[Message]) -> StepEnded:
+    """The step's closing event."""
+    return StepEnded(
+        index=step.index,
+        prompt_tokens=step.prompt_tokens,
+        cached_tokens=step.cached_tokens,
+        completion_tokens=step.completion_tokens,
+        context_tokens=step.prompt_tokens + sum(message.tokens for message in messages),
+        window_tokens=turn.policy.budget.window_tokens,
+    )
+
+
+def run_ended(turn: Turn, values: Json) -> RunEnded:
+    """The run's closing event."""
+    return RunEnded(
+        run_id=turn.job.run_id,
+        state=str(values["state"]),
+        stop_reason=str(values["stop_reason"]),
+        steps=int(values["steps"]),
+        prompt_tokens=int(values["prompt_tokens"]),
+        completion_tokens=int(values["completion_tokens"]),
+        error=values["error"],
+    )
+
+
+def said(turn: Turn, role: Role, content: str) -> Message:
+    """A message of this step."""
+    job = turn.job
+    return Message(
+        tenant_id=job.tenant_id,
+        conversation_id=job.conversation_id,
+        run_id=job.run_id,
+        step_id=turn.thought.step_id,
+        role=role,
+        content=content,
+        created_at=now(),
+    )
+
+
+async def assistant(turn: Turn, reply: Completion) -> Message:
+    """The assistant's message, with its calls as the model wrote them."""
+    message = said(turn, Role.assistant, reply.text)
+    message.reasoning = reply.reasoning
+    calls = [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in reply.calls]
+    message.calls = calls or None
+    written = reply.text + (json.dumps(calls, sort_keys=True) if calls else "")
+    # The server's own count is exact, but it covers what was kept only if everything was kept.
+    whole = reply is turn.thought.reply and reply.usage.completion_tokens is not None and not reply.reasoning
+    message.tokens = (reply.usage.completion_tokens or 0) if whole else await turn.kernel.count(written)
+    return message
+
+
+async def tool_return(turn: Turn, each: Returned) -> Message:
+    """The return of one call."""
+    message = said(turn, Role.tool, each.result.text)
+    message.call_id = each.call.request.id
+    message.name = each.call.spec.name
+    message.status = each.result.status
+    message.tokens = await turn.kernel.count(each.result.text)
+    return message
+
+
+def replied(message: Message) -> Replied:
+    """The event of the assistant's words."""
+    return Replied(text=message.content, reasoning=message.reasoning, message_id=message.id)
+
+
+def tool_event(each: Returned) -> ToolReturned:
+    """The event of one call and its return."""
+    return ToolReturned(
+        call_id=each.call.request.id,
+        name=each.call.spec.name,
+        arguments=each.call.request.arguments,
+        result=each.result.text,
+        status=each.result.status,
+        milliseconds=each.result.milliseconds,
+        effect=each.result.effect,
+        recalled=each.result.recalled,
+    )

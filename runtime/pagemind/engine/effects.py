@@ -1,0 +1,153 @@
+"""Effects: what a step's tools do to memory, kept aside until the step is stored. The engine's `Syscalls`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pagemind.engine.job import Job
+from pagemind.engine.kernel import Kernel
+from pagemind.engine.recall import recall_messages, recall_passages
+from pagemind.errors import UnknownBlock
+from pagemind.memory.blocks import apply_edit
+from pagemind.records import Block, Edit, MessageHit, Passage, PassageHit, now
+from pagemind.records.view import View
+from pagemind.store import passages
+
+
+@dataclass(frozen=True)
+class BlockEdit:
+    """One edit and the value it gave the block; ``seen_revision`` is the revision that the step's edits started from."""
+
+    block_id: UUID
+    seen_revision: int
+    edit: Edit
+    value: str
+
+
+@dataclass
+class Effects:
+    """A step's view of memory with its own changes on top. Nothing reaches the store before `persist`."""
+
+    job: Job
+    kernel: Kernel
+    view: View
+    step_id: UUID
+    edits: list[BlockEdit] = field(default_factory=list[BlockEdit])
+    passages: list[Passage] = field(default_factory=list[Passage])
+    vectors: dict[UUID, list[float]] = field(default_factory=dict[UUID, list[float]])
+    recalled: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    effect: str = ""
+    _values: dict[UUID, str] = field(default_factory=dict[UUID, str])
+
+    @property
+    def agent_name(self) -> str:
+        """The agent that calls."""
+        return self.view.agent.name
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        return now()
+
+    def labels(self) -> tuple[str, ...]:
+        """The labels of the agent's blocks."""
+        return tuple(block.label for block in self.view.blocks)
+
+    async def block(self, label: str) -> str:
+        """The block's value with this step's edits."""
+        return self._current(label).value
+
+    async def edit_block(self, label: str, edit: Edit) -> str:
+        """Edit the block and give back its new value; a ToolRefusal says why not."""
+        block = self._current(label)
+        value = apply_edit(block, edit, by_agent=True)
+        self._values[block.id] = value
+        self.edits.append(BlockEdit(block.id, block.revision, edit, value))
+        return value
+
+    async def archive(self, text: str, tags: Sequence[str] = ()) -> UUID:
+        """Store a passage, with the run's input as its evidence."""
+        passage = Passage(
+            tenant_id=self.job.tenant_id,
+            archive_id=await self._archive_id(),
+            text=text,
+            tags=list(tags),
+            source=f"agent:{self.agent_name}",
+            evidence=[m.id for m in self.view.messages if m.run_id == self.job.run_id and m.role == "user"],
+            run_id=self.job.run_id,
+            step_id=self.step_id,
+        )
+        self.passages.append(passage)
+        vector = await self.kernel.vector(text, "document")  # without one the indexer makes it later
+        if vector is not None:
+            self.vectors[passage.id] = vector
+        return passage.id
+
+    async def search_archive(
+        self,
+        query: str,
+        *,
+        tags: Sequence[str] = (),
+        top_k: int = 10,
+        after: datetime | None = None,
+        before: datetime | None = None,
+    ) -> list[PassageHit]:
+        """Passages by words and by meaning, the best first."""
+        hits = await recall_passages(self.kernel, self.job.agent_id, query, tags=tags, top_k=top_k, after=after, before=before)
+        self.recalled += [{"kind": "passage", "id": str(h.id), "text": h.text, "score": h.score, **_why(h)} for h in hits]
+        return hits
+
+    async def search_conversation(
+        self,
+        query: str,
+        *,
+        roles: Sequence[str] = (),
+        limit: int = 10,
+        after: datetime | None = None,
+        before: datetime | None = None,
+    ) -> list[MessageHit]:
+        """Messages of this conversation by words and by meaning, the best first; this run's own input is left out."""
+        hits = await recall_messages(
+            self.kernel,
+            self.job.conversation_id,
+            query,
+            roles=roles,
+            limit=limit,
+            after=after,
+            before=before,
+            before_seq=self._run_began(),
+        )
+        self.recalled += [
+            {"kind": "message", "id": f"#{h.seq}", "text": h.content, "score": h.score, "resident": h.resident, **_why(h)}
+            for h in hits
+        ]
+        return hits
+
+    def note_effect(self, words: str) -> None:
+        """A few words for people on what the current call did."""
+        self.effect = words
+
+    def _current(self, label: str) -> Block:
+        """The block as a copy with this step's edits; UnknownBlock names those that there are."""
+        for block in self.view.blocks:
+            if block.label == label:
+                return block.model_copy(update={"value": self._values.get(block.id, block.value)})
+        raise UnknownBlock(label=label, known=", ".join(self.labels()) or "none: this agent has no blocks")
+
+    def _run_began(self) -> int | None:
+        """The ``seq`` of this run's own input: a search with its words must not find itself."""
+        return next((message.seq for message in self.view.messages if message.run_id == self.job.run_id), None)
+
+    async def _archive_id(self) -> UUID:
+        """The archive that the agent writes to; its first is made when it is first needed."""
+        if self.view.archive_id is not None:
+            return self.view.archive_id
+        async with self.kernel.database.transaction() as session:
+            return (await passages.archive_of(session, self.view.agent)).id
+
+
+def _why(hit: PassageHit | MessageHit) -> dict[str, Any]:
+    return {"scores": hit.scores}

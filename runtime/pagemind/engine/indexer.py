@@ -1,0 +1,76 @@
+"""The indexer: gives a vector to every message and passage that has none. It may stop anywhere: what is missing shows."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from pagemind.engine.kernel import Kernel
+from pagemind.errors import EmbedderError, StoreError
+from pagemind.faults import reach
+from pagemind.model.embedder import Embedder
+from pagemind.store import embeddings
+from pagemind.store.database import Database
+
+log = logging.getLogger(__name__)
+
+BATCH = 256
+POLL_SECONDS = 5.0
+PAUSE_AFTER_FAILURE_SECONDS = 10.0
+
+
+class Indexer:
+    """Embeds in the background, in bulk, behind the queries."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """There may be something new."""
+        self._wake.set()
+
+    async def serve(self) -> None:
+        """Index until cancelled; an embedder or store that fails is tried again later."""
+        while True:
+            self._wake.clear()
+            pause = POLL_SECONDS
+            try:
+                while await self.index_some():
+                    pass
+            except (EmbedderError, StoreError) as error:
+                log.warning("indexing waits: %s", error)
+                pause = PAUSE_AFTER_FAILURE_SECONDS
+            except Exception:  # the indexer's loop: texts that come later must not stay without vectors for ever
+                log.exception("indexing failed")
+                pause = PAUSE_AFTER_FAILURE_SECONDS
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+
+    async def index_some(self) -> int:
+        """Give vectors to a batch; how many that were. Raises EmbedderError, StoreError."""
+        return await index_batch(self._kernel.database, self._kernel.embedder)
+
+
+async def index_batch(database: Database, embedder: Embedder, *, bind: bool = True) -> int:
+    """Give vectors to a batch of texts that lack one by this embedder; how many that were.
+
+    ``bind`` holds the tenant to this embedder (EmbedderMismatch if it is held to another one); without it the vectors are
+    laid beside those that serve.
+    """
+    async with database.transaction() as session:
+        lacking = await embeddings.without(session, embedder.name, BATCH)
+    if not lacking:
+        return 0
+    vectors = await embedder.embed([each.text for each in lacking], kind="document")
+    async with database.transaction() as session:
+        if bind:
+            await embeddings.bind_model(session, database.tenant_id, embedder.name, embedder.dimensions)
+        for kind in ("message", "passage"):
+            rows = {each.id: vector for each, vector in zip(lacking, vectors, strict=True) if each.kind == kind}
+            await embeddings.put(session, embedder.name, kind, rows)
+        reach("index.before_commit")
+    reach("index.after_commit")
+    return len(lacking)

@@ -1,0 +1,126 @@
+"""The kernel: everything that a step needs, opened once and shared by all runs of the process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pagemind.engine.hub import Hub
+from pagemind.engine.policy import own_key, own_model
+from pagemind.engine.prompts import Prose
+from pagemind.errors import EmbedderError
+from pagemind.model.discover import find_reasoner
+from pagemind.model.embedder import Embedder, Kind
+from pagemind.model.reasoner import Reasoner
+from pagemind.records import Agent, CallPiece, CallRequest, Completion, Piece, Prompt, ReasoningPiece, TextPiece, ToolSchema
+from pagemind.records.text import clean_text
+from pagemind.settings import Settings
+from pagemind.store.database import Database
+from pagemind.toolbox.registry import Registry, load_tools
+
+# A loaded embedder answers in milliseconds. One that still loads is not waited for to store a text: the indexer brings the
+# vector later, and until then words find the passage.
+STORE_WAIT_SECONDS = 0.5
+
+
+@dataclass
+class Kernel:
+    """What the rooms lend to the engine. ``reasoner`` may be switched while runs go on; each step takes the one of its time."""
+
+    settings: Settings
+    database: Database
+    reasoner: Reasoner
+    embedder: Embedder
+    registry: Registry
+    prose: Prose
+    stored_dimensions: int | None = None
+    """Of the vectors in the store; None while there are none."""
+    hub: Hub = field(default_factory=Hub)
+    own_reasoners: dict[tuple[str | None, str | None], Reasoner] = field(
+        default_factory=dict[tuple[str | None, str | None], Reasoner]
+    )
+    _counted: OrderedDict[tuple[str, str], int] = field(default_factory=OrderedDict[tuple[str, str], int])
+
+    async def for_agent(self, agent: Agent) -> Kernel:
+        """This kernel, thinking with the agent's own model where its definition names one."""
+        own = own_model(agent)
+        if own is None:
+            return self
+        if own not in self.own_reasoners:
+            key = own_key(agent, self.settings)
+            self.own_reasoners[own] = await find_reasoner(self.settings, agent.model, api_key=key)
+        return replace(self, reasoner=self.own_reasoners[own])
+
+    def with_tools(self, folder: Path) -> Kernel:
+        """This kernel with the tools of one more folder."""
+        return replace(self, registry=load_tools([*self.registry.folders, folder]))
+
+    def refresh_tools(self) -> None:
+        """Take up tool files that came, went or changed."""
+        self.registry = self.registry.refreshed()
+
+    async def think(self, prompt: Prompt) -> AsyncIterator[Piece]:
+        """The reasoner's pieces, without what a store refuses: models do write NUL and halves of characters."""
+        async for piece in self.reasoner.stream(prompt):
+            yield storable(piece)
+
+    async def vector(self, text: str, kind: Kind) -> list[float] | None:
+        """The text's vector; None if the embedder cannot give it soon, or gives none that the stored ones compare with."""
+        try:
+            async with asyncio.timeout(self.settings.embed_seconds if kind == "query" else STORE_WAIT_SECONDS):
+                [vector] = await self.embedder.embed([text], kind=kind)
+        except (EmbedderError, TimeoutError):
+            return None
+        return vector if self.stored_dimensions in (None, len(vector)) else None
+
+    async def count(self, text: str) -> int:
+        """Tokens of ``text`` by the reasoner's own tokenizer; texts seen lately are not counted twice."""
+        if not text:
+            return 0
+        key = (self.reasoner.model, text)
+        if key not in self._counted:
+            self._counted[key] = await self.reasoner.tokens.count(text)
+            if len(self._counted) > 512:
+                self._counted.popitem(last=False)
+        self._counted.move_to_end(key)
+        return self._counted[key]
+
+    async def count_tools(self, schemas: Sequence[ToolSchema]) -> int:
+        """Tokens of the tools as a chat template prints them: one JSON object a line."""
+        lines = (json.dumps(vars_of(schema), sort_keys=True) for schema in schemas)
+        return await self.count("\n".join(lines))
+
+    def tool_names(self, agent: Agent) -> list[str]:
+        """The agent's tools in the order of its definition, then those of the home folder, which are every agent's."""
+        home = (self.settings.home / "tools").resolve()
+        own = sorted(spec.name for spec in self.registry.tools.values() if spec.path.parent == home)
+        return [name for name in dict.fromkeys([*agent.tools, *own]) if name in self.registry]
+
+    def tools_of(self, agent: Agent) -> tuple[ToolSchema, ...]:
+        """The schemas of the agent's tools, always in the same order."""
+        return tuple(self.registry[name].schema for name in self.tool_names(agent))
+
+
+def storable(piece: Piece) -> Piece:
+    """The piece with its texts cleaned."""
+    match piece:
+        case TextPiece(text):
+            return TextPiece(clean_text(text))
+        case ReasoningPiece(text):
+            return ReasoningPiece(clean_text(text))
+        case CallPiece(name):
+            return CallPiece(clean_text(name))
+        case Completion(text, calls, reasoning):
+            cleaned = tuple(
+                CallRequest(clean_text(each.id), clean_text(each.name), clean_text(each.arguments)) for each in calls
+            )
+            return replace(piece, text=clean_text(text), reasoning=clean_text(reasoning), calls=cleaned)
+
+
+def vars_of(schema: ToolSchema) -> dict[str, object]:
+    """The schema as plain JSON values."""
+    return {"name": schema.name, "description": schema.description, "parameters": schema.parameters}

@@ -1,0 +1,108 @@
+"""Persist: a step becomes history in one transaction, or not at all (contract D2, D3, D6)."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy import func
+
+from pagemind.engine.effects import BlockEdit
+from pagemind.engine.job import Job
+from pagemind.engine.kernel import Kernel
+from pagemind.events import Event, to_json
+from pagemind.faults import reach
+from pagemind.records import Json, Message, Passage, Step, edit_to_json
+from pagemind.store import blocks, conversations, embeddings, history, passages, run_events, runs, steps
+from pagemind.store.database import AsyncSession
+
+
+class Persist(Protocol):
+    """How a step is stored. There is one way; the crash harness has a second, broken one, to show that it is caught."""
+
+    def __call__(self, job: Job, kernel: Kernel, draft: Draft, /) -> Coroutine[Any, Any, None]:
+        """Store the step; BlocksMoved or LeaseLost, having changed nothing."""
+        ...
+
+
+class BlocksMoved(Exception):
+    """A block that the step edits has a newer version than the one it saw: act again on the newest (contract D5)."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A finished step before it is stored. ``messages`` have no ``seq`` yet."""
+
+    step: Step
+    messages: Sequence[Message]
+    events: Sequence[Event]
+    author: str
+    edits: Sequence[BlockEdit] = ()
+    passages: Sequence[Passage] = ()
+    vectors: Mapping[UUID, list[float]] = field(default_factory=dict[UUID, list[float]])
+    known: dict[str, int] = field(default_factory=dict[str, int])
+    conversation: Json = field(default_factory=dict[str, object])
+    run: Json = field(default_factory=dict[str, object])
+
+
+async def persist(job: Job, kernel: Kernel, draft: Draft) -> None:
+    """Store the step: messages, block edits with their revisions, passages, the step row, counters, events.
+
+    Raises BlocksMoved or LeaseLost, having changed nothing.
+    """
+    async with kernel.database.transaction() as session:
+        fenced = await runs.fence(session, job.run_id, job.epoch, events=runs.events_after(len(draft.events)), **draft.run)
+        revisions = await write_edits(session, job, draft)
+        known = {**draft.known, **revisions}
+        after = await conversations.append(
+            session, job.conversation_id, len(draft.messages), known, updated_at=func.now(), **draft.conversation
+        )
+        reach("persist.mid_transaction")
+        for index, message in enumerate(draft.messages):
+            message.seq = after - len(draft.messages) + index
+        await history.add(session, draft.messages)
+        await steps.put(session, draft.step)
+        await write_passages(session, job, kernel, draft)
+        first_event = fenced.events - len(draft.events) + 1
+        await run_events.add(session, job.tenant_id, job.run_id, first_event, [to_json(event) for event in draft.events])
+        reach("persist.before_commit")
+    reach("persist.after_commit")
+    job.told(first_event, draft.events)
+
+
+async def write_edits(session: AsyncSession, job: Job, draft: Draft) -> dict[str, int]:
+    """Store the edits, each with its revision; the revisions that the history then tells of.
+
+    A block that somebody else changed unseen keeps its older known revision, so that the next notice tells of it.
+    """
+    if not draft.edits:
+        return {}
+    locked = await blocks.lock(session, {edit.block_id for edit in draft.edits})
+    for edit in draft.edits:
+        if edit.block_id not in locked or locked[edit.block_id].revision != edit.seen_revision:
+            raise BlocksMoved
+    written: dict[str, int] = {}
+    for edit in draft.edits:
+        block = await blocks.write(
+            session,
+            locked[edit.block_id],
+            edit.value,
+            author=draft.author,
+            edit=edit_to_json(edit.edit),
+            run_id=job.run_id,
+            step_id=draft.step.id,
+        )
+        if draft.known.get(str(block.id)) == edit.seen_revision:
+            written[str(block.id)] = block.revision
+    return written
+
+
+async def write_passages(session: AsyncSession, job: Job, kernel: Kernel, draft: Draft) -> None:
+    """Store the passages with the vectors that are there already."""
+    for passage in draft.passages:
+        await passages.insert(session, passage)
+    if draft.vectors:
+        await embeddings.bind_model(session, job.tenant_id, kernel.embedder.name, kernel.embedder.dimensions)
+        await embeddings.put(session, kernel.embedder.name, "passage", draft.vectors)

@@ -1,0 +1,92 @@
+"""An agent's policy: how much window it has, how it is asked, when its blocks are written back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+
+from pydantic import SecretStr
+
+from pagemind.definitions.schema import MemorySpec, ModelSpec
+from pagemind.definitions.secrets import resolve_secret
+from pagemind.memory.compiler import Generation
+from pagemind.memory.pager import Budget
+from pagemind.model.reasoner import Reasoner
+from pagemind.records import Agent, Json
+from pagemind.settings import Settings
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one run may use: model calls, seconds since it started, tokens in all its prompts and replies."""
+
+    max_steps: int
+    max_seconds: float
+    max_tokens: int
+
+
+def limits_of(agent: Agent, settings: Settings) -> Limits:
+    """What one run of the agent may use: its definition's limits, else the settings'."""
+    limits = _model_spec(_frozen(agent.model)).limits
+    return Limits(
+        max_steps=limits.max_steps or settings.max_steps,
+        max_seconds=limits.max_seconds or settings.max_seconds,
+        max_tokens=limits.max_tokens or settings.max_tokens,
+    )
+
+
+def own_model(agent: Agent) -> tuple[str | None, str | None] | None:
+    """The endpoint and model that the agent's definition names; None if it takes the reasoner that everybody takes."""
+    model = _model_spec(_frozen(agent.model))
+    return None if model.endpoint is None and model.name is None else (model.endpoint, model.name)
+
+
+def own_key(agent: Agent, settings: Settings) -> SecretStr | None:
+    """The secret that the definition refers to, fetched now and kept by nobody else. Raises SecretMissing."""
+    model = _model_spec(_frozen(agent.model))
+    return None if model.api_key is None else resolve_secret(model.api_key, settings)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The parts of a definition that the loop obeys."""
+
+    budget: Budget
+    generation: Generation
+    write_through: bool
+    notice_budget_tokens: int
+
+
+def policy_of(agent: Agent, reasoner: Reasoner) -> Policy:
+    """The agent's policy on this reasoner. A window smaller than the reply asked for still leaves half to the prompt."""
+    model = _model_spec(_frozen(agent.model))
+    memory = _memory_spec(_frozen(agent.memory))
+    window = min(model.window_tokens or reasoner.window_tokens, reasoner.window_tokens)
+    reply = min(model.max_reply_tokens, window // 4)
+    return Policy(
+        budget=Budget(
+            window_tokens=window,
+            reserve_tokens=reply,
+            high_watermark=memory.high_watermark,
+            low_watermark=memory.low_watermark,
+            summary_tokens=min(memory.summary_tokens, window // 8),
+        ),
+        generation=Generation(max_reply_tokens=reply, model=model.name, temperature=model.temperature),
+        write_through=memory.write_policy == "write_through",
+        notice_budget_tokens=memory.notice_budget_tokens,
+    )
+
+
+def _frozen(spec: Json) -> str:
+    return json.dumps(spec, sort_keys=True)
+
+
+@lru_cache(256)
+def _model_spec(spec: str) -> ModelSpec:
+    return ModelSpec.model_validate_json(spec)
+
+
+@lru_cache(256)
+def _memory_spec(spec: str) -> MemorySpec:
+    return MemorySpec.model_validate_json(spec)

@@ -1,0 +1,249 @@
+"""The runtime: what a front (the terminal, an API, a test) does with agents. It opens the rooms and closes them again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+from pagemind.engine import accept as acceptance
+from pagemind.engine import follow as following
+from pagemind.engine.compact import compact, planned
+from pagemind.engine.context import ContextReport, look
+from pagemind.engine.indexer import Indexer
+from pagemind.engine.kernel import Kernel
+from pagemind.engine.memory import Memory
+from pagemind.engine.policy import Limits, policy_of
+from pagemind.engine.prompts import Prose
+from pagemind.engine.worker import Worker
+from pagemind.errors import EmbedderMismatch, RunFailed
+from pagemind.events import Compacted, Event, Replied, RunEnded
+from pagemind.model.discover import find_reasoner
+from pagemind.model.embedder import Embedder, make_embedder
+from pagemind.model.reasoner import Reasoner
+from pagemind.records import Agent, Conversation, Json, Message, Run, RunState
+from pagemind.settings import Settings
+from pagemind.store import agents, conversations, messages, run_events, runs, tenants
+from pagemind.store.database import Database
+from pagemind.toolbox.registry import load_tools
+
+
+class Runtime:
+    """An open runtime. With ``work`` it carries runs itself; without, it only looks at the store and accepts."""
+
+    def __init__(self, kernel: Kernel, *, work: bool) -> None:
+        self.kernel = kernel
+        self.memory = Memory(kernel)
+        self._worker = Worker(kernel)
+        self._indexer = Indexer(kernel)
+        self._tasks = [asyncio.create_task(part.serve()) for part in (self._worker, self._indexer)] if work else []
+
+    @classmethod
+    async def open(
+        cls,
+        settings: Settings,
+        *,
+        reasoner: Reasoner | None = None,
+        embedder: Embedder | None = None,
+        work: bool = True,
+    ) -> Runtime:
+        """Open the store, find the reasoner, load the tools; the embedder loads behind. Raises PagemindError."""
+        database = await Database.open(settings)
+        try:
+            embedder = embedder or make_embedder(settings)
+            dimensions = await refuse_other_embedder(database, embedder)
+            kernel = Kernel(
+                settings=settings,
+                database=database,
+                reasoner=reasoner or await find_reasoner(settings),
+                embedder=embedder,
+                registry=load_tools([settings.content_folder / "tools", settings.home / "tools"]),
+                prose=Prose([settings.home / "prompts", settings.content_folder / "prompts"]),
+                stored_dimensions=dimensions,
+            )
+        except BaseException:
+            await database.close()
+            raise
+        if work:
+            embedder.warm()
+        return cls(kernel, work=work)
+
+    async def close(self) -> None:
+        """Stop working and let go of everything. Runs that go on are taken up by the next worker."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        await self.kernel.embedder.close()
+        for reasoner in (self.kernel.reasoner, *self.kernel.own_reasoners.values()):
+            await reasoner.close()
+        await self.kernel.database.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration it was opened with."""
+        return self.kernel.settings
+
+    @property
+    def reasoner(self) -> Reasoner:
+        """The reasoner of the next step."""
+        return self.kernel.reasoner
+
+    async def use_reasoner(self, reasoner: Reasoner) -> None:
+        """Think with another reasoner from the next step on."""
+        before, self.kernel.reasoner = self.kernel.reasoner, reasoner
+        await before.close()
+
+    # --- agents and conversations -------------------------------------------------------------------------------------
+
+    async def agents(self) -> list[Agent]:
+        """All agents, by name."""
+        async with self.kernel.database.transaction() as session:
+            return await agents.all(session)
+
+    async def agent(self, name: str) -> Agent:
+        """The agent of that name or id; UnknownAgent."""
+        async with self.kernel.database.transaction() as session:
+            return await agents.get(session, name)
+
+    async def conversations(self, agent: Agent) -> list[Conversation]:
+        """The agent's conversations, the one used last first."""
+        async with self.kernel.database.transaction() as session:
+            return await conversations.of_agent(session, agent.id)
+
+    async def conversation(self, agent: Agent, conversation_id: UUID | None = None) -> Conversation:
+        """That conversation, or the agent's latest, or a new one if it has none."""
+        async with self.kernel.database.transaction() as session:
+            if conversation_id is not None:
+                return await conversations.get(session, conversation_id)
+            latest = await conversations.of_agent(session, agent.id, limit=1)
+        return latest[0] if latest else await self.new_conversation(agent)
+
+    async def new_conversation(self, agent: Agent, title: str = "") -> Conversation:
+        """A new conversation; the agent's blocks and archive are the same in all of them."""
+        async with self.kernel.database.transaction() as session:
+            new = Conversation(tenant_id=agent.tenant_id, agent_id=agent.id, title=title)
+            return await conversations.add(session, new)
+
+    async def history(self, conversation_id: UUID, limit: int = 50) -> list[Message]:
+        """The newest messages, in order."""
+        async with self.kernel.database.transaction() as session:
+            newest = await messages.history(session, conversation_id, limit=limit, newest_first=True)
+        return newest[::-1]
+
+    # --- runs ---------------------------------------------------------------------------------------------------------
+
+    async def accept(
+        self, conversation_id: UUID, text: str, *, idempotency_key: str | None = None, limits: Limits | None = None
+    ) -> Run:
+        """Take an input in; when this returns it is kept, and a worker will carry it (contract D1)."""
+        settings, window = self.settings, self.kernel.reasoner.window_tokens
+        run = await acceptance.accept(
+            self.kernel.database,
+            settings,
+            conversation_id,
+            text,
+            limits=limits,
+            limit_chars=min(settings.message_limit_chars, window * acceptance.CHARS_PER_TOKEN),
+            idempotency_key=idempotency_key,
+        )
+        self._worker.wake()
+        return run
+
+    async def follow(self, run_id: UUID, after_seq: int = 0) -> AsyncIterator[Event]:
+        """The run's events, stored and then live; ends after RunEnded."""
+        async for _, event in following.follow(self.kernel, run_id, after_seq):
+            if isinstance(event, RunEnded):
+                self._indexer.wake()
+            yield event
+
+    async def ask(self, conversation_id: UUID, text: str) -> str:
+        """Send an input and wait for the answer; RunFailed if the run did not end well."""
+        run = await self.accept(conversation_id, text)
+        answer = ""
+        async for event in self.follow(run.id):
+            match event:
+                case Replied(text=said):
+                    answer = said
+                case RunEnded(state=RunState.failed | RunState.cancelled, stop_reason=reason, error=error):
+                    raise RunFailed(str(error or ""), reason=reason)
+                case _:
+                    pass
+        return answer
+
+    async def run(self, run_id: UUID) -> Run:
+        """The run as it stands in the store; UnknownRecord."""
+        async with self.kernel.database.transaction() as session:
+            return await runs.get(session, run_id)
+
+    async def runs(self, conversation_id: UUID | None = None, *, agent_id: UUID | None = None, limit: int = 20) -> list[Run]:
+        """The newest runs first, of one conversation or one agent if given."""
+        async with self.kernel.database.transaction() as session:
+            return await runs.recent(session, conversation_id=conversation_id, agent_id=agent_id, limit=limit)
+
+    async def unfinished(self, conversation_id: UUID) -> list[Run]:
+        """The conversation's runs that are not at their end, in the order of acceptance."""
+        newest = await self.runs(conversation_id)
+        return [run for run in reversed(newest) if run.state in (RunState.queued, RunState.running)]
+
+    async def cancel(self, run_id: UUID) -> None:
+        """Ask for the run to be cancelled, wherever it is being carried."""
+        async with self.kernel.database.transaction() as session:
+            await runs.request_cancel(session, run_id)
+        self._worker.cancel(run_id)
+        self._worker.wake()
+
+    async def last_recall(self, conversation_id: UUID) -> list[Json]:
+        """What the newest run of the conversation recalled, each item with its scores; empty if it searched nothing."""
+        async with self.kernel.database.transaction() as session:
+            for run in await runs.recent(session, conversation_id=conversation_id, limit=1):
+                rows = await run_events.after(session, run.id, 0)
+                return [item for row in rows for item in row.data.get("recalled", ())]
+        return []
+
+    # --- the window ---------------------------------------------------------------------------------------------------
+
+    async def context(self, conversation_id: UUID) -> ContextReport:
+        """What stands in the window now, and what is out."""
+        return (await look(self.kernel, conversation_id))[1]
+
+    async def compact(self, conversation_id: UUID) -> Compacted | None:
+        """Page out what may go, now; None if that is less than a summary of it. ConversationBusy while a run goes on."""
+        resident, report = await look(self.kernel, conversation_id)
+        kernel = await self.kernel.for_agent(resident.agent)
+        policy = policy_of(resident.agent, kernel.reasoner)
+        plan = planned(resident, report.segments, policy, force=True)
+        if plan is None or plan.tokens <= policy.budget.summary_tokens:
+            return None
+        return await compact(kernel, resident, policy, plan, report.segments.used)
+
+    async def indexed(self) -> None:
+        """Return when every message and passage has its vector. Raises EmbedderError."""
+        while await self._indexer.index_some():
+            pass
+
+
+async def refuse_other_embedder(database: Database, embedder: Embedder) -> int | None:
+    """The dimensions of the tenant's vectors; EmbedderMismatch when another model made them: they could not be compared."""
+    async with database.transaction() as session:
+        tenant = await tenants.get(session, database.tenant_id)
+    if tenant.embedding_model not in (None, embedder.name):
+        raise EmbedderMismatch(
+            stored=tenant.embedding_model,
+            stored_dimensions=tenant.embedding_dimensions,
+            model=embedder.name,
+            dimensions=embedder.dimensions or "unknown",
+        )
+    return tenant.embedding_dimensions

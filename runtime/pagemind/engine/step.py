@@ -1,0 +1,147 @@
+"""A step: read -> compile -> reason -> act -> persist. A turn flows one way, and each step is stored before the next begins."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+from uuid import uuid4
+
+from pagemind.engine.act import Intent, act
+from pagemind.engine.compact import compact, planned
+from pagemind.engine.drafts import draft_calls, draft_plain, draft_unusable
+from pagemind.engine.effects import Effects
+from pagemind.engine.job import Job, RunCancelled, completed
+from pagemind.engine.kernel import Kernel
+from pagemind.engine.persist import BlocksMoved, Draft, Persist, persist
+from pagemind.engine.policy import Policy, policy_of
+from pagemind.engine.reason import reason
+from pagemind.engine.replies import Calls, Judgement, Plain, Unusable, from_json, judge
+from pagemind.engine.turn import Clock, Thought, Turn
+from pagemind.engine.window import Window, open_window
+from pagemind.errors import ContextTooLong, WindowFull
+from pagemind.events import StepStarted
+from pagemind.faults import reach
+from pagemind.memory.limits import exceeded, seconds_left
+from pagemind.records import StopReason, now
+from pagemind.records.view import View
+from pagemind.store import views
+from pagemind.toolbox.calls import CallResult
+
+
+class AtLimit(Exception):
+    """The run has used up what it may use; ``reason`` says of what."""
+
+    def __init__(self, reason: StopReason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+async def run_step(job: Job, kernel: Kernel, persist: Persist = persist) -> bool:
+    """Make one step; True when the run has ended with it. Raises AtLimit or RunCancelled when no further step may be made."""
+    clock = Clock()
+    view = await read(job, kernel)
+    clock.lap("read")
+    if view.acting is None:
+        stop_if_due(job, view)
+    turn = await in_time(view, ask(job, kernel, view, clock))
+    return await store(turn, persist)
+
+
+async def ask(job: Job, kernel: Kernel, view: View, clock: Clock) -> Turn:
+    """Compile the prompt, with room made for it, and get the reply."""
+    policy = policy_of(view.agent, kernel.reasoner)
+    try:
+        view, window = await make_room(job, kernel, view, policy)
+        clock.lap("compile")
+        thought = await think(job, kernel, view, window, policy)
+    except ContextTooLong:
+        # The server counts more than we do: page out whatever may go, and ask once more.
+        view, window = await make_room(job, kernel, view, policy, force=True)
+        thought = await think(job, kernel, view, window, policy)
+    clock.lap("reason")
+    return Turn(job, kernel, policy, view, window, thought, clock)
+
+
+async def in_time(view: View, asking: Coroutine[Any, Any, Turn]) -> Turn:
+    """The turn, if it is there before the run's seconds are used up; else AtLimit. A reply cut off so is not kept."""
+    timer = asyncio.timeout(None if view.acting else seconds_left(view.run, now()))
+    try:
+        async with timer:
+            return await asking
+    except TimeoutError:
+        if timer.expired():
+            raise AtLimit(StopReason.max_seconds) from None
+        raise
+
+
+async def read(job: Job, kernel: Kernel) -> View:
+    """The agent's view; LeaseLost when the run is not ours any more."""
+    async with kernel.database.transaction() as session:
+        view = await views.of_run(session, job.run_id, job.epoch)
+    reach("step.after_read")
+    return view
+
+
+def stop_if_due(job: Job, view: View) -> None:
+    """Raise what ends the run before another step, if anything does."""
+    if job.cancel.is_set() or view.run.cancel_requested_at is not None:
+        raise RunCancelled
+    limit = exceeded(view.run, now())
+    if limit is not None:
+        raise AtLimit(limit)
+
+
+async def make_room(job: Job, kernel: Kernel, view: View, policy: Policy, *, force: bool = False) -> tuple[View, Window]:
+    """A prompt that leaves room for a reply; the oldest exchanges are paged out for it. WindowFull if that is not enough."""
+    window = await open_window(kernel, view, policy)
+    plan = None if view.acting else planned(view, window.prompt.segments, policy, force=force)
+    if plan is not None:
+        await compact(kernel, view, policy, plan, window.prompt.segments.used, job)
+        view = await read(job, kernel)
+        window = await open_window(kernel, view, policy)
+    used, capacity = window.prompt.segments.used, policy.budget.capacity
+    if used > capacity and view.acting is None:
+        raise WindowFull(used=f"{used:,}", capacity=f"{capacity:,}")
+    return view, window
+
+
+async def think(job: Job, kernel: Kernel, view: View, window: Window, policy: Policy) -> Thought:
+    """Ask the model; or take the reply of a step that was cut off in the middle of its outside tools."""
+    if view.acting is not None and view.acting.reply is not None:
+        return Thought(from_json(view.acting.reply), view.acting.id, {call.index: call for call in view.recorded})
+    job.tell(StepStarted(view.run.steps, window.prompt.segments.used, policy.budget.window_tokens))
+    return Thought(await reason(job, kernel, window.prompt), uuid4(), {})
+
+
+async def store(turn: Turn, persist: Persist) -> bool:
+    """Act on the reply and persist the step; True if it was the run's last.
+
+    When somebody else edited a block meanwhile, the memory tools are run again on its newest version.
+    """
+    judged = judge(turn.thought.reply, turn.kernel.registry, turn.kernel.tool_names(turn.view.agent))
+    done: dict[int, CallResult] = {}
+    while True:
+        draft = await drafted(turn, judged, done)
+        try:
+            await completed(persist(turn.job, turn.kernel, draft))
+        except BlocksMoved:
+            fresh = await read(turn.job, turn.kernel)
+            turn = Turn(turn.job, turn.kernel, turn.policy, fresh, turn.window, turn.thought, turn.clock)
+        else:
+            return "state" in draft.run
+
+
+async def drafted(turn: Turn, judged: Judgement, done: dict[int, CallResult]) -> Draft:
+    """Run what the reply asks for, and draw up what the step will store."""
+    match judged:
+        case Plain():
+            return await draft_plain(turn)
+        case Unusable(reason):
+            return await draft_unusable(turn, reason)
+        case Calls(ready):
+            effects = Effects(turn.job, turn.kernel, turn.view, turn.thought.step_id)
+            intent = Intent(turn.thought.step_id, turn.view.run.steps, turn.thought.reply, turn.thought.recorded)
+            returned = await act(turn.job, turn.kernel, intent, ready, effects, done)
+            turn.clock.lap("act")
+            return await draft_calls(turn, returned, effects)

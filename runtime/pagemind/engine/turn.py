@@ -1,0 +1,51 @@
+"""A turn in progress: what one step has gathered on its way to being stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from uuid import UUID
+
+from pagemind.engine.job import Job
+from pagemind.engine.kernel import Kernel
+from pagemind.engine.policy import Policy
+from pagemind.engine.window import Window
+from pagemind.records import Completion, ToolCall
+from pagemind.records.view import View
+
+
+@dataclass
+class Clock:
+    """Milliseconds by stage."""
+
+    laps: dict[str, float] = field(default_factory=dict[str, float])
+    _since: float = field(default_factory=perf_counter)
+
+    def lap(self, stage: str) -> None:
+        """Book the time since the last lap on ``stage``."""
+        now = perf_counter()
+        self.laps[stage] = round(self.laps.get(stage, 0.0) + (now - self._since) * 1000, 2)
+        self._since = now
+
+
+@dataclass(frozen=True)
+class Thought:
+    """A reply, the step it belongs to, and the outside calls that were recorded for it before a crash."""
+
+    reply: Completion
+    step_id: UUID
+    recorded: Mapping[int, ToolCall]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One step of one run: its view, the window that was compiled from it, and the reply."""
+
+    job: Job
+    kernel: Kernel
+    policy: Policy
+    view: View
+    window: Window
+    thought: Thought
+    clock: Clock

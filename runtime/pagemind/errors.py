@@ -1,0 +1,363 @@
+"""What goes wrong, in words: every error has a code, a cause, the evidence and one fix.
+
+An error's class docstring *is* its message. The part before ``Fix:`` is the cause, the part after it the one thing to do;
+``{names}`` in it are filled from the keyword arguments given when it is raised.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import ClassVar
+
+
+class PagemindError(Exception):
+    """Something in Pagemind went wrong. Fix: run `pagemind doctor` and follow what it says."""
+
+    code: ClassVar[str] = "error"
+    exit_status: ClassVar[int] = 1
+
+    def __init__(self, evidence: str = "", /, **details: object) -> None:
+        text = " ".join(inspect.cleandoc(type(self).__doc__ or "").split())
+        cause, _, fix = text.partition("Fix:")
+        self.cause = cause.strip().format_map(details)
+        self.fix = fix.strip().format_map(details)
+        self.evidence = evidence
+        super().__init__(self.cause)
+
+    def __str__(self) -> str:
+        parts = [self.cause]
+        if self.evidence:
+            parts.append(f"({self.evidence})")
+        if self.fix:
+            parts.append(f"Fix: {self.fix}")
+        return " ".join(parts)
+
+    def as_dict(self) -> dict[str, str]:
+        """The error as JSON values: ``code, cause, evidence, fix``."""
+        return {"code": self.code, "cause": self.cause, "evidence": self.evidence, "fix": self.fix}
+
+
+class UsageError(PagemindError):
+    """The command was not understood. Fix: see `--help`."""
+
+    code = "usage"
+    exit_status = 2
+
+
+# --- what a tool may answer instead of a result: text for the model, with what to do instead ---------------------------
+
+
+class ToolRefusal(PagemindError):
+    """The tool refused. Fix: read the reason and try another way."""
+
+    code = "tool_refused"
+
+    def for_model(self) -> str:
+        """The refusal as the model reads it: the cause, the evidence, then what to do instead."""
+        evidence = f" ({self.evidence})" if self.evidence else ""
+        return f"Refused: {self.cause}{evidence} {self.fix}".strip()
+
+
+class BlockFull(ToolRefusal):
+    """The block {label!r} would hold {length} characters of {limit} allowed.
+    Fix: shorten it with memory_rethink, or move text to the archive with archival_memory_insert."""
+
+    code = "block_full"
+
+
+class BlockReadOnly(ToolRefusal):
+    """The block {label!r} is read-only for you. Fix: write to another block, or to the archive."""
+
+    code = "block_read_only"
+
+
+class BlockOfConfig(BlockReadOnly):
+    """The block {label!r} belongs to the agent's file, which has the last word on it.
+    Fix: edit the file and run `pagemind apply`."""
+
+    code = "block_of_config"
+
+
+class UnknownBlock(ToolRefusal):
+    """There is no block {label!r}. Fix: use one of {known}."""
+
+    code = "unknown_block"
+
+
+class TextNotFound(ToolRefusal):
+    """The text to replace does not stand in the block {label!r}.
+    Fix: give a text exactly as it stands there, letter for letter."""
+
+    code = "text_not_found"
+
+
+class TextAmbiguous(ToolRefusal):
+    """The text to replace stands {count} times in the block {label!r}. Fix: give a longer text that stands there once."""
+
+    code = "text_ambiguous"
+
+
+class BadArgument(ToolRefusal):
+    """The argument {name!r} is not usable. Fix: {advice}"""
+
+    code = "bad_argument"
+
+
+# --- input -------------------------------------------------------------------------------------------------------------
+
+
+class BadInput(PagemindError):
+    """The message cannot be accepted. Fix: send text."""
+
+    code = "bad_input"
+    exit_status = 2
+
+
+class EmptyMessage(BadInput):
+    """The message is empty. Fix: write something."""
+
+    code = "empty_message"
+
+
+class MessageTooLong(BadInput):
+    """The message has {length} {unit} and at most {limit} are accepted at once.
+    Fix: send it in parts, or store it as passages with `pagemind memory insert`."""
+
+    code = "message_too_long"
+
+
+class UnknownAgent(PagemindError):
+    """There is no agent {name!r}. Fix: `pagemind agents` lists them; `pagemind apply FILE` makes one."""
+
+    code = "unknown_agent"
+    exit_status = 2
+
+
+class UnknownRecord(PagemindError):
+    """There is no {kind} {id!r}. Fix: check the id."""
+
+    code = "not_found"
+    exit_status = 2
+
+
+class IdempotencyConflict(PagemindError):
+    """The idempotency key {key!r} was used before with another body. Fix: use a new key for a new message."""
+
+    code = "idempotency_conflict"
+
+
+# --- a run -----------------------------------------------------------------------------------------------------------
+
+
+class WindowFull(PagemindError):
+    """The prompt takes {used} tokens with nothing but its newest exchange, and {capacity} fit the window beside a reply.
+    Fix: send less at once, or take a model with a larger window (PAGEMIND_WINDOW_TOKENS, `model.window_tokens`)."""
+
+    code = "window_full"
+    exit_status = 5
+
+
+class CallsKeptMalformed(PagemindError):
+    """The model's replies could not be used {count} times in a row. Fix: try again, or take a model that calls tools well."""
+
+    code = "invalid_calls"
+
+
+class RunFailed(PagemindError):
+    """The run did not end well: {reason}. Fix: see the evidence, then send the message again."""
+
+    code = "run_failed"
+
+
+class NothingToUndo(PagemindError):
+    """The block {label!r} has no earlier value to go back to. Fix: none is needed."""
+
+    code = "nothing_to_undo"
+
+
+class RunBroken(PagemindError):
+    """The run failed in a way that Pagemind did not foresee, after {claims} claims.
+    Fix: see `logs/pagemind.log` in the home folder; the conversation itself is whole and goes on."""
+
+    code = "run_broken"
+
+
+class ConversationBusy(PagemindError):
+    """A run of this conversation is going on. Fix: wait for it to end, or cancel it."""
+
+    code = "conversation_busy"
+
+
+# --- the reasoner ------------------------------------------------------------------------------------------------------
+
+
+class ReasonerError(PagemindError):
+    """The reasoner failed. Fix: look at the reasoner's own log."""
+
+    code = "reasoner_error"
+    exit_status = 1
+    transient: ClassVar[bool] = False
+
+
+class ReasonerUnreachable(ReasonerError):
+    """The reasoner at {url} cannot be reached. Fix: start it, or set PAGEMIND_REASONER_URL to one that runs."""
+
+    code = "reasoner_unreachable"
+    exit_status = 3
+    transient = True
+
+
+class ReasonerTimeout(ReasonerError):
+    """The reasoner at {url} was silent for {seconds} s. Fix: look at its load, or raise PAGEMIND_REASONER_SILENCE_SECONDS."""
+
+    code = "reasoner_timeout"
+    exit_status = 3
+    transient = True
+
+
+class ReasonerCutOff(ReasonerError):
+    """The reasoner at {url} ended its stream in the middle. Fix: look at its log; the run can simply be asked again."""
+
+    code = "reasoner_cut_off"
+    exit_status = 3
+    transient = True
+
+
+class ReasonerBusy(ReasonerError):
+    """The reasoner at {url} answers {status}: it is overloaded. Fix: wait, or give it less to do at once."""
+
+    code = "reasoner_busy"
+    exit_status = 3
+    transient = True
+    retry_after_seconds: float | None = None
+    """How long the server asked to be left alone, where it said so."""
+
+
+class ReasonerRefused(ReasonerError):
+    """The reasoner at {url} refused the request with {status}. Fix: read the evidence; check model name and API key."""
+
+    code = "reasoner_refused"
+
+
+class ContextTooLong(ReasonerError):
+    """The prompt is longer than the reasoner's context window.
+    Fix: set PAGEMIND_WINDOW_TOKENS to the model's context length."""
+
+    code = "context_too_long"
+
+
+class ReplyTooLong(ReasonerError):
+    """The reasoner's reply passed {limit} characters and was cut off. Fix: lower the reply limit or change the model."""
+
+    code = "reply_too_long"
+
+
+# --- the embedder ------------------------------------------------------------------------------------------------------
+
+
+class EmbedderError(PagemindError):
+    """The embedder failed. Fix: `pagemind doctor` tells what it is and what it lacks."""
+
+    code = "embedder_error"
+
+
+class EmbedderWeights(EmbedderError):
+    """The weights of the embedder are not the published ones. Fix: reinstall with `make install`."""
+
+    code = "embedder_weights"
+
+
+class EmbedderMismatch(EmbedderError):
+    """The store holds vectors of {stored} ({stored_dimensions} dimensions) and the embedder makes {model} ({dimensions}).
+    Fix: set PAGEMIND_EMBEDDER back to {stored}, or run `pagemind db reembed`."""
+
+    code = "embedder_mismatch"
+
+
+# --- the store ---------------------------------------------------------------------------------------------------------
+
+
+class StoreError(PagemindError):
+    """The store failed. Fix: `pagemind doctor` tells what is wrong with it."""
+
+    code = "store_error"
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be reached. Fix: start it; nothing was accepted, so send the message again."""
+
+    code = "store_unavailable"
+    exit_status = 1
+
+
+class StoreFull(StoreUnavailable):
+    """The disk that holds the database is full. Fix: free some space; nothing accepted before was lost."""
+
+    code = "store_full"
+
+
+class StoreBusy(StoreUnavailable):
+    """The database waited too long for a lock or for a statement. Fix: try again; if it stays so, see what holds it."""
+
+    code = "store_busy"
+
+
+class StoreBroken(StoreUnavailable):
+    """The embedded PostgreSQL does not start. Fix: read {log}, its last lines say why."""
+
+    code = "store_broken"
+
+
+class StoreFolder(StoreError):
+    """The folder {folder} cannot hold the database. Fix: {advice}"""
+
+    code = "store_folder"
+
+
+class StoreAsRoot(StoreError):
+    """PostgreSQL does not run as root, and no way around that works here.
+    Fix: run Pagemind as an ordinary user with a home folder of its own."""
+
+    code = "store_as_root"
+
+
+class StoreVersion(StoreError):
+    """The database is {what} {found}, and Pagemind needs {needed}. Fix: {advice}"""
+
+    code = "store_version"
+
+
+class StoreBehind(StoreError):
+    """The database's schema is {found}, this Pagemind needs {known}. Fix: set PAGEMIND_MIGRATION_URL to the same database
+    under the role that owns the tables, so that it can be migrated."""
+
+    code = "store_behind"
+
+
+class StoreNewer(StoreError):
+    """The home folder was written by a newer Pagemind (schema {found}, this one knows {known}).
+    Fix: update Pagemind, or point PAGEMIND_HOME at another folder."""
+
+    code = "store_newer"
+
+
+class UnsafeRole(StoreError):
+    """The database role {role!r} would bypass row-level security. Fix: connect as a role that is neither superuser, owner
+    of the tables, nor BYPASSRLS."""
+
+    code = "unsafe_role"
+
+
+class LeaseLost(StoreError):
+    """Another worker took this run over. Fix: none is needed; the other worker finishes it."""
+
+    code = "lease_lost"
+
+
+# --- definitions -------------------------------------------------------------------------------------------------------
+
+
+class DefinitionError(PagemindError):
+    """The definition {where} is not valid. Fix: {advice}"""
+
+    code = "definition"

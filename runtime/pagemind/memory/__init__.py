@@ -1,0 +1,1 @@
+"""Memory policy: pure, values in and a plan out."""

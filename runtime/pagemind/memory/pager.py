@@ -1,0 +1,88 @@
+"""The pager: what leaves the window, and when. Pure: counts in, a plan out.
+
+Eviction goes from a high watermark down to a low one in one big stride, so that the prompt's prefix stands still in between
+(DESIGN.md, *Paging*). It moves whole exchanges (one run: an input and everything up to the reply), oldest first; the newest
+exchange, and with it every open tool call, always stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from pagemind.records import Message
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The window in tokens, and the watermarks as shares of it."""
+
+    window_tokens: int
+    reserve_tokens: int
+    """Kept free for the reply."""
+    high_watermark: float = 0.9
+    low_watermark: float = 0.5
+    summary_tokens: int = 600
+    """What the summary of the next epoch may take."""
+
+    @property
+    def capacity(self) -> int:
+        """The longest prompt that leaves room for a reply."""
+        return self.window_tokens - self.reserve_tokens
+
+    @property
+    def high(self) -> int:
+        """A prompt longer than this calls for an eviction."""
+        return min(int(self.window_tokens * self.high_watermark), self.capacity)
+
+    @property
+    def low(self) -> int:
+        """An eviction brings the prompt down to this."""
+        return min(int(self.window_tokens * self.low_watermark), self.capacity)
+
+
+@dataclass(frozen=True)
+class Eviction:
+    """A plan: the messages to page out, and the first ``seq`` that stays."""
+
+    messages: tuple[Message, ...]
+    resident_from: int
+    tokens: int
+
+    @property
+    def first_seq(self) -> int:
+        """The oldest message that goes."""
+        return self.messages[0].seq or 0
+
+    @property
+    def last_seq(self) -> int:
+        """The newest message that goes."""
+        return self.messages[-1].seq or 0
+
+
+def exchanges(messages: Sequence[Message]) -> list[tuple[Message, ...]]:
+    """The messages by exchange, in order."""
+    return [tuple(group) for _, group in groupby(messages, key=lambda message: message.run_id)]
+
+
+def plan_eviction(resident: Sequence[Message], fixed_tokens: int, budget: Budget, *, force: bool = False) -> Eviction | None:
+    """Pick the oldest whole exchanges to page out; the newest always stays.
+
+    ``resident`` are the messages in the window by ``seq``; ``fixed_tokens`` is everything else that the next prompt will hold
+    (system, tools, blocks). None while the prompt is under the high watermark, unless ``force``, or when nothing may go.
+    """
+    used = fixed_tokens + sum(message.tokens for message in resident)
+    if used <= budget.high and not force:
+        return None
+    *old, _newest = exchanges(resident) or [()]
+    left = used + budget.summary_tokens
+    going: list[Message] = []
+    for exchange in old:
+        if going and left <= budget.low:
+            break
+        going.extend(exchange)
+        left -= sum(message.tokens for message in exchange)
+    if not going:
+        return None
+    return Eviction(tuple(going), (going[-1].seq or 0) + 1, sum(message.tokens for message in going))

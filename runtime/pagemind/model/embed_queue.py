@@ -1,0 +1,146 @@
+"""The embedder's queue: callers' texts become batches of a bounded number of tokens, queries first."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from pagemind.errors import EmbedderError
+from pagemind.model.embedder import Kind
+
+GATHER_SECONDS = 0.002
+"""How long the thread waits for more documents before a batch that is not full; a query never waits."""
+QUERIES_IN_A_ROW = 16
+"""After so many batches of queries a batch of documents goes, so that these never starve."""
+TOKENIZED_AHEAD = 2048
+"""Texts tokenized at a time: enough to sort by length, few enough not to hold up a query."""
+
+Tokenize = Callable[[Sequence[str], Kind], list[list[int]]]
+
+
+@dataclass(eq=False)
+class Item:
+    """One text on its way, and the caller's future for its vector."""
+
+    text: str
+    kind: Kind
+    future: asyncio.Future[list[float]]
+    loop: asyncio.AbstractEventLoop
+    ids: list[int] = field(default_factory=list[int])
+
+    def give(self, vector: list[float]) -> None:
+        """Hand the vector to the caller, from the embedder's thread."""
+        self._tell(lambda: None if self.future.done() else self.future.set_result(vector))
+
+    def fail(self, error: EmbedderError) -> None:
+        """Hand the failure to the caller, from any thread."""
+        self._tell(lambda: None if self.future.done() else self.future.set_exception(error))
+
+    def _tell(self, what: Callable[[], None]) -> None:
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(what)
+
+
+class EmbedQueue:
+    """Filled by event loops, emptied by the embedder's one thread."""
+
+    def __init__(self, batch_tokens: int) -> None:
+        self._batch_tokens = batch_tokens
+        self._waiting: dict[Kind, deque[Item]] = {"query": deque(), "document": deque()}
+        self._tokenized: dict[Kind, list[Item]] = {"query": [], "document": []}
+        self._changed = threading.Condition()
+        self._closed: EmbedderError | None = None
+        self._queries_in_a_row = 0
+
+    def put(self, items: Sequence[Item]) -> None:
+        """Add a caller's texts. After ``close`` they fail with its error."""
+        with self._changed:
+            if self._closed is None:
+                self._waiting[items[0].kind].extend(items)
+                self._changed.notify()
+                return
+        for item in items:
+            item.fail(self._closed)
+
+    def close(self, error: EmbedderError) -> None:
+        """Fail everything that waits, and everything to come, with this error."""
+        with self._changed:
+            self._closed = self._closed or error
+            left = [item for kind in self._waiting for item in (*self._waiting[kind], *self._tokenized[kind])]
+            for kind in self._waiting:
+                self._waiting[kind].clear()
+                self._tokenized[kind].clear()
+            self._changed.notify()
+        for item in left:
+            item.fail(self._closed)
+
+    def take(self, tokenize: Tokenize, most_batch_tokens: int) -> list[Item]:
+        """The next batch, in order of length: waits for one; empty once closed."""
+        kind = self._wait()
+        if kind is None:
+            return []
+        fresh = self._fetch(kind)
+        for item, ids in zip(fresh, tokenize([item.text for item in fresh], kind) if fresh else [], strict=True):
+            item.ids = ids
+        with self._changed:
+            ready = sorted((item for item in (*self._tokenized[kind], *fresh) if not item.future.cancelled()), key=length)
+            batch, self._tokenized[kind] = split(ready, min(self._batch_tokens, most_batch_tokens))
+        return batch or self.take(tokenize, most_batch_tokens)
+
+    def _wait(self) -> Kind | None:
+        with self._changed:
+            while not self._closed and not self._holds("query") and not self._holds("document"):
+                self._changed.wait()
+            if self._closed:
+                return None
+            if not self._holds("query") and not self._enough():
+                self._changed.wait_for(lambda: self._closed or self._holds("query") or self._enough(), GATHER_SECONDS)
+            return None if self._closed else self._turn()
+
+    def _holds(self, kind: Kind) -> bool:
+        return bool(self._waiting[kind] or self._tokenized[kind])
+
+    def _enough(self) -> bool:
+        """Whether the documents that wait fill a batch, by the rule of thumb of four characters a token."""
+        if self._tokenized["document"]:
+            return True
+        characters = 0
+        for item in self._waiting["document"]:
+            characters += len(item.text)
+            if characters >= 4 * self._batch_tokens:
+                return True
+        return False
+
+    def _turn(self) -> Kind:
+        """Queries first, but a batch of documents after ``QUERIES_IN_A_ROW`` of them."""
+        documents_due = self._queries_in_a_row >= QUERIES_IN_A_ROW and self._holds("document")
+        kind: Kind = "query" if self._holds("query") and not documents_due else "document"
+        self._queries_in_a_row = self._queries_in_a_row + 1 if kind == "query" else 0
+        return kind
+
+    def _fetch(self, kind: Kind) -> list[Item]:
+        """Texts to tokenize; none while tokenized ones are left, so that a short text is not overtaken for ever."""
+        with self._changed:
+            waiting = self._waiting[kind]
+            count = 0 if self._tokenized[kind] else min(TOKENIZED_AHEAD, len(waiting))
+            return [waiting.popleft() for _ in range(count)]
+
+
+def length(item: Item) -> int:
+    """The tokens of an item."""
+    return len(item.ids)
+
+
+def split(ready: list[Item], batch_tokens: int) -> tuple[list[Item], list[Item]]:
+    """The longest items that fit the budget together once padded to the longest, at least one; and the rest.
+
+    ``ready`` is in order of length, so that items of like length share a batch and little is padded.
+    """
+    if not ready:
+        return [], []
+    width = max(length(ready[-1]), 1)
+    count = max(1, batch_tokens // width)
+    return ready[-count:], ready[:-count]

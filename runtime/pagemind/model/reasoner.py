@@ -1,0 +1,50 @@
+"""What the engine asks of a reasoner, whichever it is: a language model over HTTP, the demo reasoner, a scripted one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from pagemind.records import Piece, Prompt, TokenCounter
+
+
+class Reasoner(Protocol):
+    """Answers prompts. One instance serves many runs at once."""
+
+    @property
+    def name(self) -> str:
+        """What people read, such as ``qwen3-8b at 127.0.0.1:8000``."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The model's name as its server knows it."""
+        ...
+
+    @property
+    def url(self) -> str:
+        """Where it is; empty where it is no server."""
+        ...
+
+    @property
+    def is_language_model(self) -> bool:
+        """False for the demo reasoner, which the screen must say."""
+        ...
+
+    @property
+    def window_tokens(self) -> int:
+        """The context window: prompt and reply together."""
+        ...
+
+    @property
+    def tokens(self) -> TokenCounter:
+        """Counts as this model would."""
+        ...
+
+    def stream(self, prompt: Prompt) -> AsyncIterator[Piece]:
+        """The reply as it comes: pieces, and last exactly one ``Completion``. Never retries; raises ``ReasonerError``s."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...

@@ -1,0 +1,73 @@
+"""Column types that the records share."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import DateTime
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlmodel import Field
+
+Json = dict[str, Any]
+
+
+def now() -> datetime:
+    """The current time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def tenant() -> Any:
+    """The first half of every primary key: whose row this is."""
+    return Field(primary_key=True)
+
+
+def key() -> Any:
+    """A random (version 4) id, the second half of a primary key."""
+    return Field(default_factory=uuid4, primary_key=True)
+
+
+def timestamp() -> Any:
+    """When the row was made, with time zone."""
+    return Field(default_factory=now, sa_type=DateTime(timezone=True))
+
+
+def moment() -> Any:
+    """A time with time zone that may not have come yet."""
+    return Field(default=None, sa_type=DateTime(timezone=True))
+
+
+def json_object() -> Any:
+    """A JSON object, empty by default."""
+    return Field(default_factory=dict, sa_type=JSONB)
+
+
+def json_or_none() -> Any:
+    """A JSON value that may be missing (SQL NULL, never JSON null)."""
+    return Field(default=None, sa_type=JSONB(none_as_null=True))  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+def texts() -> Any:
+    """A list of strings, empty by default."""
+    return Field(default_factory=list, sa_type=ARRAY(TEXT))  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+def ids() -> Any:
+    """A list of ids, empty by default."""
+    return Field(default_factory=list, sa_type=ARRAY(PG_UUID(as_uuid=True)))  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+__all__ = [
+    "UUID",
+    "Field",
+    "Json",
+    "ids",
+    "json_object",
+    "json_or_none",
+    "key",
+    "moment",
+    "now",
+    "tenant",
+    "texts",
+    "timestamp",
+]

@@ -1,0 +1,81 @@
+"""What was said: conversations and their messages."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from sqlmodel import SQLModel
+
+from pagemind.records.base import Json, json_object, json_or_none, key, moment, tenant, timestamp
+
+
+class Conversation(SQLModel, table=True):
+    """A thread with one agent, and what of it stands in the window: the *epoch*.
+
+    An epoch is the time between two compactions. While it lasts the prompt only grows: ``snapshot`` and ``summary`` stand
+    still, and the messages from ``resident_from`` on follow them.
+    """
+
+    __tablename__: ClassVar[str] = "conversations"  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    tenant_id: UUID = tenant()
+    id: UUID = key()
+    agent_id: UUID
+    title: str = ""
+    next_seq: int = 1
+    """The ``seq`` that the next message of the history gets."""
+    epoch: int = 1
+    resident_from: int = 1
+    """The first ``seq`` that is in the window; everything before it is paged out."""
+    snapshot: str | None = None
+    """The blocks as they were rendered at the epoch's start; None before the first step."""
+    snapshot_tokens: int = 0
+    summary: str = ""
+    summary_tokens: int = 0
+    known_revisions: Json = json_object()
+    """Block id -> the revision that this conversation's history tells of, by snapshot, tool result or notice."""
+    bias_tokens: int = 0
+    """The last reported ``usage.prompt_tokens`` less our own count of the same prompt: templates and tools cost this much."""
+    paged_in: int = 0
+    paged_out: int = 0
+    created_at: datetime = timestamp()
+    updated_at: datetime = timestamp()
+    archived_at: datetime | None = moment()
+
+
+class Role(StrEnum):
+    """Who speaks. ``notice`` is the runtime telling the agent of an edit from elsewhere, or of a malformed call."""
+
+    user = "user"
+    assistant = "assistant"
+    tool = "tool"
+    notice = "notice"
+
+
+class Message(SQLModel, table=True):
+    """One entry of a conversation, kept for good whether it is in the window or not."""
+
+    __tablename__: ClassVar[str] = "messages"  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    tenant_id: UUID = tenant()
+    id: UUID = key()
+    conversation_id: UUID
+    run_id: UUID
+    step_id: UUID | None = None
+    seq: int | None = None
+    """The place in the history, from 1, without gaps; None while an accepted input waits for its run."""
+    role: str
+    content: str = ""
+    reasoning: str = ""
+    calls: list[Json] | None = json_or_none()
+    """An assistant's tool calls: ``[{"id", "name", "arguments"}]``, arguments as the JSON text that the model wrote."""
+    call_id: str | None = None
+    """Of a tool's return: the id of the call it answers."""
+    name: str | None = None
+    """Of a tool's return: the tool."""
+    status: str = "ok"
+    """``ok`` or ``error`` (of a tool's return)."""
+    tokens: int = 0
+    """What it costs in the window, by the reasoner's tokenizer."""
+    created_at: datetime = timestamp()

@@ -1,0 +1,133 @@
+"""What an agent remembers: blocks with their revisions, archives with their passages, and the vectors of both."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+from uuid import UUID
+
+from pgvector.sqlalchemy import HALFVEC
+from sqlmodel import Field, SQLModel
+
+from pagemind.records.base import Json, ids, json_object, key, moment, tenant, texts, timestamp
+
+
+class Owner(StrEnum):
+    """Who has the last word on a block: the file it was defined in, or the agent that lives with it."""
+
+    config = "config"
+    agent = "agent"
+
+
+class Block(SQLModel, table=True):
+    """A labelled text that stays in the context window. Its newest value is here, every older one in ``BlockRevision``."""
+
+    __tablename__: ClassVar[str] = "blocks"  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    tenant_id: UUID = tenant()
+    id: UUID = key()
+    label: str
+    value: str = ""
+    description: str = ""
+    limit_chars: int = 5000
+    read_only: bool = False
+    owner: str = Owner.agent
+    revision: int = 1
+    """Counts up by one with each change of the value; 1 is the seed."""
+    created_at: datetime = timestamp()
+    updated_at: datetime = timestamp()
+
+
+class BlockRevision(SQLModel, table=True):
+    """One value that a block has had, who gave it that value, and by which edit."""
+
+    __tablename__: ClassVar[str] = "block_revisions"  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    tenant_id: UUID = tenant()
+    block_id: UUID = Field(primary_key=True)
+    revision: int = Field(primary_key=True)
+    value: str
+    author: str
+    """``agent:<name>``, ``person:<name>``, ``config:<file>`` or ``job:<name>``."""
+    edit: Json = json_object()
+    """The operation that made it (``records.edits``), as JSON; ``{"kind": "seed"}`` for the first."""
+    run_id: UUID | None = None
+    step_id: UUID | None = None
+    created_at: datetime = timestamp()
+
+
+class AgentBlock(SQLModel, table=True):
+    """Which block stands in which agent's window, and in what order. One block may serve several agents."""
+
+    __tablename__: ClassVar[str] = "agent_blocks"  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    tenant_id: UUID = tenant()
+    agent_id: UUID = Field(primary_key=True)
+    block_id: UUID = Field(primary_key=True)
+    label: str
+    position: int = 0
+
+
+class Archive(SQLModel, table=True):
+    """A store of passages, readable by every agent attached to it."""
+
+    __tablename__: ClassVar[str] = "archives"  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    tenant_id: UUID = tenant()
+    id: UUID = key()
+    name: str
+    description: str = ""
+    created_at: datetime = timestamp()
+
+
+class AgentArchive(SQLModel, table=True):
+    """Which archives an agent searches; it writes to the one at the lowest position."""
+
+    __tablename__: ClassVar[str] = "agent_archives"  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    tenant_id: UUID = tenant()
+    agent_id: UUID = Field(primary_key=True)
+    archive_id: UUID = Field(primary_key=True)
+    position: int = 0
+
+
+class Passage(SQLModel, table=True):
+    """A text in an archive. It is superseded, never overwritten."""
+
+    __tablename__: ClassVar[str] = "passages"  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    tenant_id: UUID = tenant()
+    id: UUID = key()
+    archive_id: UUID
+    text: str
+    tags: list[str] = texts()
+    source: str = ""
+    """Where it came from: ``agent:<name>``, ``person:<name>``, a file's name, a URL."""
+    evidence: list[UUID] = ids()
+    """The messages it came from."""
+    run_id: UUID | None = None
+    step_id: UUID | None = None
+    superseded_by: UUID | None = None
+    superseded_at: datetime | None = moment()
+    created_at: datetime = timestamp()
+
+
+class PassageEmbedding(SQLModel, table=True):
+    """A passage's unit vector under one embedding model (``halfvec`` of that model's dimensions)."""
+
+    __tablename__: ClassVar[str] = "passage_embeddings"  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    tenant_id: UUID = tenant()
+    passage_id: UUID = Field(primary_key=True)
+    model: str = Field(primary_key=True)
+    embedding: Any = Field(sa_type=HALFVEC)
+
+
+class MessageEmbedding(SQLModel, table=True):
+    """A message's unit vector under one embedding model (``halfvec`` of that model's dimensions)."""
+
+    __tablename__: ClassVar[str] = "message_embeddings"  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    tenant_id: UUID = tenant()
+    message_id: UUID = Field(primary_key=True)
+    model: str = Field(primary_key=True)
+    embedding: Any = Field(sa_type=HALFVEC)

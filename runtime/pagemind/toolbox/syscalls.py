@@ -1,0 +1,76 @@
+"""What a tool may ask of the runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from pagemind.records import Edit, MessageHit, PassageHit
+
+
+class Syscalls(Protocol):
+    """The runtime as a tool sees it; a tool gets it by annotating its first parameter with this class.
+
+    What a tool does through it is kept aside and commits with the step (contract D2): its own step's edits show at once,
+    what it has archived is found by searches of later steps.
+    """
+
+    @property
+    def agent_name(self) -> str:
+        """The agent that calls."""
+        ...
+
+    def now(self) -> datetime:
+        """The current time, aware, in UTC."""
+        ...
+
+    def labels(self) -> tuple[str, ...]:
+        """The labels of the agent's blocks, in their order in the window."""
+        ...
+
+    async def block(self, label: str) -> str:
+        """The block's value as the agent would see it now, with this step's own edits. Raises UnknownBlock."""
+        ...
+
+    async def edit_block(self, label: str, edit: Edit) -> str:
+        """Edit a block and give back its new value. Raises a ToolRefusal where it is unknown, full, read-only or the edit
+        does not fit."""
+        ...
+
+    async def archive(self, text: str, tags: Sequence[str] = ()) -> UUID:
+        """Store a passage in the agent's archive and give back its id."""
+        ...
+
+    async def search_archive(
+        self,
+        query: str,
+        *,
+        tags: Sequence[str] = (),
+        top_k: int = 10,
+        after: datetime | None = None,
+        before: datetime | None = None,
+    ) -> list[PassageHit]:
+        """Passages of the agent's archives, the best first, at most ``top_k``, with any one of ``tags`` and
+        ``after <= created_at < before``."""
+        ...
+
+    async def search_conversation(
+        self,
+        query: str,
+        *,
+        roles: Sequence[str] = (),
+        limit: int = 10,
+        after: datetime | None = None,
+        before: datetime | None = None,
+    ) -> list[MessageHit]:
+        """Messages of this conversation, the best first, at most ``limit``, with ``after <= created_at < before``.
+
+        ``#12`` or ``#12-#20`` as a query looks messages up by number.
+        """
+        ...
+
+    def note_effect(self, words: str) -> None:
+        """Say in a few words for people what the call did: ``human +1 line``, ``3 hits``."""
+        ...
