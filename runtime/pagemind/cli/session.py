@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -20,6 +21,8 @@ from pagemind.records.memory import Block
 from pagemind.records.runs import Run
 
 DEFAULT_AGENT = "assistant"
+# How long a cancelled run may take to end before the screen leaves without it.
+CANCEL_SECONDS = 5.0
 
 
 @dataclass
@@ -90,9 +93,17 @@ class Session:
                 if isinstance(event, RunEnded):
                     return event
         except asyncio.CancelledError:
-            await asyncio.shield(self.runtime.cancel(run.id))
+            await asyncio.shield(self._cancel(run))
             raise
         raise StoreUnavailable(f"the events of run {run.id} ended early")
+
+    async def _cancel(self, run: Run) -> None:
+        """Cancel the run and see it end: who leaves before that leaves it to the next worker to end it."""
+        await self.runtime.cancel(run.id)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CANCEL_SECONDS):
+                async for _ in self.runtime.follow(run.id):
+                    pass
 
     async def block(self, label: str) -> Block:
         """The agent's block of this label. UnknownBlock."""
