@@ -34,7 +34,7 @@ MUST_CALL = Prompt(
     ),
     tools=(NOTE,),
     max_reply_tokens=CALL_TOKENS,
-    must_call=True,
+    tool_choice="required",
 )
 
 

@@ -6,7 +6,6 @@ It reads only the prompt and really asks for tools, so that a newcomer sees memo
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncIterator
 
@@ -33,6 +32,10 @@ class DemoReasoner:
         self.window_tokens = window_tokens or DEFAULT_WINDOW_TOKENS
         self.tokens = WordPieceCounter()
         self._word_seconds = word_seconds
+
+    def home(self, affinity: str) -> str:
+        """Nowhere: it caches nothing."""
+        return ""
 
     async def stream(self, prompt: Prompt) -> AsyncIterator[Piece]:
         """Stream the reply word by word. Raises ``ContextTooLong`` as a server would."""
@@ -66,10 +69,8 @@ class DemoReasoner:
         return "\n".join(kept) or "Nothing was said that lasts."
 
     async def _prompt_tokens(self, prompt: Prompt) -> int:
-        texts = [message.content for message in prompt.messages]
-        texts += [call.name + call.arguments for message in prompt.messages for call in message.calls]
-        texts += [tool.name + tool.description + json.dumps(tool.parameters) for tool in prompt.tools]
-        return sum([await self.tokens.count(text) for text in texts])
+        system, *others = prompt.messages
+        return await self.tokens.frame(system, prompt.tools) + await self.tokens.added(others)
 
 
 def fitting(lines: list[Line], costs: list[int], budget: int) -> list[str]:

@@ -89,6 +89,10 @@ class OpenAIReasoner:
                 raise self._told(error) from error
             self._learned = True
 
+    def home(self, affinity: str) -> str:
+        """The server's URL."""
+        return self.url
+
     async def stream(self, prompt: Prompt) -> AsyncIterator[Piece]:
         """The reply as it comes, last the ``Completion``. Raises ``ReasonerError``s and never retries."""
         if not self._learned:

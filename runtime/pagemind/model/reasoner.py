@@ -41,6 +41,13 @@ class Reasoner(Protocol):
         """Counts as this model would."""
         ...
 
+    def home(self, affinity: str) -> str:
+        """Which server the next prompt of that affinity would go to, and which life of it; empty where nothing is cached.
+
+        While it stays the same, what was sent there may still be cached; once it changes, nothing of it is.
+        """
+        ...
+
     def stream(self, prompt: Prompt) -> AsyncIterator[Piece]:
         """The reply as it comes: pieces, and last exactly one ``Completion``. Never retries; raises ``ReasonerError``s."""
         ...

@@ -13,7 +13,7 @@ from openai import APIStatusError, AsyncOpenAI
 
 from pagemind.errors import ReplyTooLong
 from pagemind.model.models import chat_models
-from pagemind.model.tokens import CACHED_TEXTS, estimate
+from pagemind.model.tokens import CACHED_TEXTS, TextCounter, estimate
 from pagemind.model.upstream import FAILURES
 from pagemind.model.wire import Json, list_of, object_of, text_of, whole
 
@@ -91,7 +91,7 @@ def num_ctx(parameters: str) -> int | None:
 Tokenizing = Literal["vllm", "llama.cpp", "none"]
 
 
-class ServerCounter:
+class ServerCounter(TextCounter):
     """Counts with the server's ``/tokenize``, vLLM's or llama.cpp's; by ``tokens.estimate`` where it has none."""
 
     def __init__(self, server: Server, model: Callable[[], str]) -> None:
@@ -102,7 +102,7 @@ class ServerCounter:
         self._known: OrderedDict[bytes, int] = OrderedDict()
 
     @property
-    def exact(self) -> bool:
+    def exact(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride] - found out by the first count
         """Whether the server tokenizes; False until the first count has found out."""
         return self._how in ("vllm", "llama.cpp")
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
 from pagemind.model import weights
+from pagemind.records import PromptMessage, ToolSchema
 
 WORD = re.compile(r"[^\W\d_]+|\d|[^\w\s]|_")
 BYTES_PER_TOKEN = 4
@@ -34,7 +39,28 @@ def estimate(text: str) -> int:
     return max(by_bytes, len(WORD.findall(text)) * 3 // 4)
 
 
-class EstimatingCounter:
+class TextCounter(ABC):
+    """Counts prompts text by text, for reasoners that know no chat template; a tool is the line of JSON that declares it."""
+
+    exact: bool = True
+
+    @abstractmethod
+    async def count(self, text: str) -> int:
+        """The tokens of ``text``."""
+
+    async def frame(self, system: PromptMessage, tools: Sequence[ToolSchema]) -> int:
+        """The tokens of the system message and the tools."""
+        lines = [json.dumps(asdict(tool), sort_keys=True) for tool in tools]
+        return sum([await self.count(text) for text in (system.content, *lines)])
+
+    async def added(self, messages: Sequence[PromptMessage]) -> int:
+        """The tokens of the messages' texts and calls."""
+        texts = [message.content for message in messages]
+        texts += [f"{call.name} {call.arguments}" for message in messages for call in message.calls]
+        return sum([await self.count(text) for text in texts])
+
+
+class EstimatingCounter(TextCounter):
     """Counts by ``estimate``."""
 
     exact = False
@@ -44,13 +70,11 @@ class EstimatingCounter:
         return estimate(text)
 
 
-class WordPieceCounter:
+class WordPieceCounter(TextCounter):
     """Counts with the WordPiece tokenizer of all-MiniLM-L6-v2; by ``estimate`` where its file is missing.
 
     The demo reasoner measures its window with it, so for that "model" the counts are exact by definition.
     """
-
-    exact = True
 
     def __init__(self) -> None:
         folder = weights.minilm_folder()

@@ -43,8 +43,8 @@ def request_body(prompt: Prompt, model: str, *, reply_field: str = "max_tokens",
         body["temperature"] = prompt.temperature
     if prompt.tools:
         body["tools"] = [chat_tool(tool) for tool in prompt.tools]
-        if prompt.must_call:
-            body["tool_choice"] = "required"
+        if prompt.tool_choice != "auto":
+            body["tool_choice"] = prompt.tool_choice
     return {name: body[name] for name in sorted(body)}
 
 

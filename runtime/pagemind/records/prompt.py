@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -66,8 +67,14 @@ class Prompt:
     purpose: Literal["step", "summary"] = "step"
     model: str | None = None
     temperature: float | None = None
-    must_call: bool = False
-    """The reply has to call a tool; doctor asks so, runs never do."""
+    tool_choice: Literal["auto", "none", "required"] = "auto"
+    """What the reply may do with the tools. They stand in the prompt in any case: leaving them out would change its prefix."""
+    affinity: str = ""
+    """Prompts with the same affinity share a prefix, so that they belong on the same replica; a conversation's id."""
+    background: bool = False
+    """Nobody waits for the reply: it goes behind the calls that somebody waits for."""
+    cache_salt: str = ""
+    """Prompts with different salts share no cache, so that no tenant can learn from timings what another one sent."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,8 @@ class Completion:
     finish_reason: str = "stop"
     usage: Usage = field(default_factory=Usage)
     model: str = ""
+    served_by: str = ""
+    """What ``Reasoner.home`` names: the server that answered, and which life of it."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +130,17 @@ class TokenCounter(Protocol):
 
     async def count(self, text: str) -> int:
         """The tokens of ``text`` alone, without any chat template around it."""
+        ...
+
+    async def frame(self, system: PromptMessage, tools: Sequence[ToolSchema]) -> int:
+        """The tokens of a prompt that holds this system message and these tools, up to where a reply would begin."""
+        ...
+
+    async def added(self, messages: Sequence[PromptMessage]) -> int:
+        """The tokens that these messages add to a prompt they are appended to, with what the chat template puts around them.
+
+        They are appended together, as one step does it: a user's message, or a reply with all returns of its calls.
+        """
         ...
 
     @property

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from uuid import uuid4
 
 from pagemind.errors import PagemindError
+from pagemind.model.tokens import TextCounter
 from pagemind.records import CallPiece, CallRequest, Completion, Piece, Prompt, TextPiece, TokenCounter, Usage
 
 Line = str | CallRequest | list[CallRequest] | Completion | PagemindError | Callable[[Prompt], "Line"]
@@ -25,10 +26,8 @@ def call(name: str, /, *, call_id: str | None = None, **arguments: object) -> Ca
     return CallRequest(call_id or f"call_{uuid4().hex[:12]}", name, json.dumps(arguments, sort_keys=True))
 
 
-class WordCounter:
+class WordCounter(TextCounter):
     """One token a word: easy to reason about in a test."""
-
-    exact = True
 
     async def count(self, text: str) -> int:
         """The number of words."""
@@ -51,7 +50,12 @@ class ScriptedReasoner:
         self.summary = summary
         self.prompts: list[Prompt] = []
         self.tokens: TokenCounter = WordCounter()
+        self.home_name = ""
         self._lines: deque[Line] = deque()
+
+    def home(self, affinity: str) -> str:
+        """``home_name``, which a test may set as if there were a server with a cache."""
+        return self.home_name
 
     def will(self, *lines: Line) -> None:
         """Reply with these lines next, one a call."""

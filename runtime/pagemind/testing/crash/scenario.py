@@ -85,6 +85,10 @@ class TaskReasoner:
     def __init__(self) -> None:
         self.tokens: TokenCounter = WordCounter()
 
+    def home(self, affinity: str) -> str:
+        """Nowhere: it caches nothing."""
+        return ""
+
     async def stream(self, prompt: Prompt) -> AsyncIterator[Piece]:
         """The next step of the newest task, in a few pieces."""
         yield TextPiece("")

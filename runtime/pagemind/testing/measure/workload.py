@@ -42,6 +42,10 @@ class InstantReasoner:
         self.calls: dict[str, list[tuple[float, float]]] = {}
         self.prompt_messages: list[int] = []
 
+    def home(self, affinity: str) -> str:
+        """Nowhere: it caches nothing."""
+        return ""
+
     async def stream(self, prompt: Prompt) -> AsyncIterator[Piece]:
         """The whole reply in one piece."""
         began = perf_counter()
