@@ -15,6 +15,7 @@ from pagemind.records.memory import (
     Passage,
     PassageEmbedding,
 )
+from pagemind.records.paging import Cause, Epoch, PageFault
 from pagemind.records.prompt import (
     CallPiece,
     CallRequest,
@@ -42,15 +43,18 @@ __all__ = [
     "BlockRevision",
     "CallPiece",
     "CallRequest",
+    "Cause",
     "Completion",
     "Conversation",
     "Edit",
+    "Epoch",
     "Insert",
     "Json",
     "Message",
     "MessageEmbedding",
     "MessageHit",
     "Owner",
+    "PageFault",
     "Passage",
     "PassageEmbedding",
     "PassageHit",

@@ -47,6 +47,11 @@ def json_or_none() -> Any:
     return Field(default=None, sa_type=JSONB(none_as_null=True))  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
+def json_list() -> Any:
+    """A JSON array of objects, empty by default."""
+    return Field(default_factory=list, sa_type=JSONB)
+
+
 def texts() -> Any:
     """A list of strings, empty by default."""
     return Field(default_factory=list, sa_type=ARRAY(TEXT))  # pyright: ignore[reportArgumentType, reportCallIssue]
@@ -62,6 +67,7 @@ __all__ = [
     "Field",
     "Json",
     "ids",
+    "json_list",
     "json_object",
     "json_or_none",
     "key",

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlmodel import SQLModel
 
-from pagemind.records.base import Json, json_object, json_or_none, key, moment, tenant, timestamp
+from pagemind.records.base import Json, json_list, json_object, json_or_none, key, moment, tenant, timestamp
 
 
 class Conversation(SQLModel, table=True):
@@ -30,13 +30,22 @@ class Conversation(SQLModel, table=True):
     """The first ``seq`` that is in the window; everything before it is paged out."""
     snapshot: str | None = None
     """The blocks as they were rendered at the epoch's start; None before the first step."""
-    snapshot_tokens: int = 0
     summary: str = ""
     summary_tokens: int = 0
+    kept: list[Json] = json_list()
+    """Paged-out messages that stay in view word for word: ``[{"seq", "text"}]`` (``memory.keep_tokens``)."""
     known_revisions: Json = json_object()
     """Block id -> the revision that this conversation's history tells of, by snapshot, tool result or notice."""
     bias_tokens: int = 0
-    """The last reported ``usage.prompt_tokens`` less our own count of the same prompt: templates and tools cost this much."""
+    """The last reported ``usage.prompt_tokens`` less our own count of the same prompt; 0 where counts are exact."""
+    prefix: Json | None = json_or_none()
+    """What the last prompt was, as digests: ``memory.prefix.Ledger``. None before the first step."""
+    served_by: str = ""
+    """The server, and which life of it, that answered last: its cache holds the prefix."""
+    stepped_at: datetime | None = moment()
+    """When the last step was stored."""
+    turns: int = 0
+    """Inputs that took their place in the history: the clock of page faults."""
     paged_in: int = 0
     paged_out: int = 0
     created_at: datetime = timestamp()
@@ -77,5 +86,7 @@ class Message(SQLModel, table=True):
     status: str = "ok"
     """``ok`` or ``error`` (of a tool's return)."""
     tokens: int = 0
-    """What it costs in the window, by the reasoner's tokenizer."""
+    """What it costs in the window, as the reasoner's chat template prints it."""
+    stamped: bool = False
+    """Whether the model reads the time it was sent at above it: it came after a pause."""
     created_at: datetime = timestamp()

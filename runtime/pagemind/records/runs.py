@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Identity
 from sqlmodel import Field, SQLModel
 
-from pagemind.records.base import Json, json_object, json_or_none, key, moment, tenant, timestamp
+from pagemind.records.base import Json, json_object, json_or_none, key, moment, tenant, texts, timestamp
 
 
 class RunState(StrEnum):
@@ -57,6 +57,8 @@ class Run(SQLModel, table=True):
     worker_id: UUID | None = None
     lease_until: datetime | None = moment()
     cancel_requested_at: datetime | None = moment()
+    background: bool = False
+    """Nobody waits for it: it goes behind the runs that somebody waits for."""
     attempts: int = 0
     """Malformed replies in a row, so far."""
     steps: int = 0
@@ -89,8 +91,18 @@ class Step(SQLModel, table=True):
     model: str = ""
     finish_reason: str = ""
     prompt_tokens: int = 0
+    counted_tokens: int = 0
+    """The prompt by our own count, before the call."""
     cached_tokens: int = 0
     completion_tokens: int = 0
+    epoch: int = 0
+    """The conversation's epoch."""
+    prefix: str = ""
+    """How the prompt began, beside the one before: ``memory.prefix.Verdict``."""
+    common_tokens: int = 0
+    """The length of the common prefix with the prompt of the step before."""
+    block_hits: list[str] = texts()
+    """The labels of the blocks that the reply drew on (``memory.hits``)."""
     timings: Json = json_object()
     """Milliseconds by stage: ``read, compile, reason, act, persist``, ``first_token``."""
     created_at: datetime = timestamp()

@@ -25,12 +25,14 @@ GRANTS = {
     "passage_embeddings": MOVES,
     "conversations": CHANGES,
     # A message's words stand for good; only its place and its cost are found later.
-    "messages": "SELECT, INSERT, UPDATE (seq, step_id, tokens, status, created_at)",
+    "messages": "SELECT, INSERT, UPDATE (seq, step_id, tokens, status, stamped, created_at)",
     "message_embeddings": MOVES,
     "runs": CHANGES,
     "steps": CHANGES,
     "tool_calls": CHANGES,
     "run_events": KEEPS,
+    "epochs": KEEPS,
+    "page_faults": KEEPS,
 }
 
 
