@@ -93,7 +93,10 @@ class CallsMalformed:
 
 @dataclass(frozen=True)
 class Compacted:
-    """The oldest exchanges were paged out behind a summary; a new epoch began."""
+    """The oldest exchanges were paged out behind a summary; a new epoch began.
+
+    ``cause`` is a `records.Cause`; ``kept`` messages of those that left stay in view word for word.
+    """
 
     messages: int
     tokens_before: int
@@ -101,12 +104,20 @@ class Compacted:
     epoch: int
     first_seq: int
     last_seq: int
+    cause: str = "full"
+    summary_tokens: int = 0
+    kept: int = 0
+    milliseconds: float = 0.0
     type: Literal["compacted"] = "compacted"
 
 
 @dataclass(frozen=True)
 class StepEnded:
-    """A step is stored. ``context_tokens`` of ``window_tokens`` are used now."""
+    """A step is stored. ``context_tokens`` of ``window_tokens`` are used now.
+
+    ``common_tokens`` of its prompt were the beginning of the one before; ``prefix`` (a `memory.prefix.Verdict`) says why no
+    more were. ``faults`` messages were brought back that had been paged out.
+    """
 
     index: int
     prompt_tokens: int
@@ -114,6 +125,10 @@ class StepEnded:
     completion_tokens: int
     context_tokens: int
     window_tokens: int
+    counted_tokens: int = 0
+    common_tokens: int = 0
+    prefix: str = ""
+    faults: int = 0
     type: Literal["step_ended"] = "step_ended"
 
 

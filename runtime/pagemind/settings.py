@@ -29,7 +29,8 @@ class Settings(BaseSettings):
     """The same database under the role that owns the tables; needed by migrations only."""
 
     reasoner_url: str | None = None
-    """Base URL of an OpenAI-compatible server, with ``/v1``; ``demo`` names the built-in one; None: look for one."""
+    """Base URL of an OpenAI-compatible server, with ``/v1``, or several with commas between them: replicas of one model.
+    ``demo`` names the built-in one; None: look for one."""
     reasoner_model: str | None = None
     reasoner_api_key: SecretStr | None = None
     reasoner_connect_seconds: float = 5.0
@@ -38,7 +39,13 @@ class Settings(BaseSettings):
     reasoner_retries: int = 3
     reasoner_retry_seconds: float = 1.0
     """The pause before the first retry; it doubles with each further one."""
+    reasoner_background_calls: int = 2
+    """How many calls that nobody waits for go to one server at a time; fewer where it says that it has fewer slots."""
     reply_limit_chars: int = 200_000
+    cache_idle_seconds: float = 3600.0
+    """After this long without a step a conversation's prefix counts as forgotten by the model server."""
+    secret: SecretStr | None = None
+    """Separates what tenants have in a model server's cache; None: one of the home folder's own."""
     window_tokens: int | None = None
     """The context window; None: what the server says, else 8192."""
 

@@ -70,7 +70,7 @@ async def test_above_the_high_watermark_the_oldest_exchanges_leave_down_to_the_l
 
 async def test_the_summary_names_what_was_paged_out_by_number(small: Bench) -> None:
     [*_, last] = await talk(small, 16)
-    context = steps(small.model)[-1].messages[1].content
+    context = steps(small.model)[-1].messages[2].content
     assert f"Messages #1 to #{last.last_seq}" in context
     assert "They counted sheep (#1-#4)." in context
 
@@ -167,4 +167,4 @@ async def test_undo_gives_a_block_its_earlier_value_and_goes_further_back_each_t
 async def test_a_summary_with_nul_and_half_a_character_is_kept_without_them(small: Bench) -> None:
     small.model.summary = "They counted\x00 sheep \ud83d(#1-#4)."
     await talk(small, 12)
-    assert "They counted sheep \ufffd(#1-#4)." in steps(small.model)[-1].messages[1].content
+    assert "They counted sheep \ufffd(#1-#4)." in steps(small.model)[-1].messages[2].content

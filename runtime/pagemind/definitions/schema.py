@@ -124,17 +124,23 @@ class MemorySpec(Spec):
     """The share of the window above which the oldest exchanges are paged out."""
     low_watermark: float = Field(default=0.5, gt=0, lt=1)
     """The share of the window that paging out brings it down to."""
+    early_watermark: Annotated[Annotated[float, Field(gt=0, le=1)] | None, EMPTY_IS_NONE] = None
+    """The share of the window above which exchanges are paged out while nobody waits; left out: a little below the high one."""
     write_policy: Literal["write_back", "write_through"] = "write_back"
     """`write_back` leaves the compiled blocks alone until the next compaction; `write_through` renders each edit at once."""
     notice_budget_tokens: int = Field(default=1000, ge=0, le=1_000_000)
     """Tokens of notices about edits from elsewhere, above which the blocks are rendered anew."""
     summary_tokens: int = Field(default=600, ge=32, le=1_000_000)
     """How long the summary of what was paged out may be."""
+    keep_tokens: int = Field(default=0, ge=0, le=1_000_000)
+    """Tokens for paged-out messages that searches brought back again and again: they stay in view word for word; 0: none."""
 
     @model_validator(mode="after")
     def _low_below_high(self) -> Self:
         if self.low_watermark >= self.high_watermark:
             raise ValueError(f"low_watermark {self.low_watermark} must be below high_watermark {self.high_watermark}")
+        if self.early_watermark is not None and self.low_watermark >= self.early_watermark:
+            raise ValueError(f"low_watermark {self.low_watermark} must be below early_watermark {self.early_watermark}")
         return self
 
 

@@ -30,6 +30,7 @@ async def accept(
     limits: Limits | None,
     limit_chars: int,
     idempotency_key: str | None = None,
+    background: bool = False,
 ) -> Run:
     """Store the input and its run; when this returns, neither is ever lost.
 
@@ -56,6 +57,7 @@ async def accept(
                 limits=asdict(limits),
                 idempotency_key=idempotency_key,
                 request_hash=request_hash,
+                background=background,
             ),
         )
         message = Message(

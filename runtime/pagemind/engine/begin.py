@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from pagemind.engine.job import Job
@@ -11,9 +12,10 @@ from pagemind.engine.kernel import Kernel
 from pagemind.engine.policy import policy_of
 from pagemind.events import Event, RunStarted, to_json
 from pagemind.faults import reach
+from pagemind.memory.compiler import as_prompt, paused
 from pagemind.memory.notices import foreign_changes, notice_lines
-from pagemind.records import Agent, Block, BlockRevision, Conversation, Json, Message, Role
-from pagemind.store import agents, blocks, conversations, history, run_events, runs
+from pagemind.records import Agent, Block, BlockRevision, Cause, Conversation, Epoch, Json, Message, Role
+from pagemind.store import agents, blocks, conversations, history, paging, run_events, runs
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Waiting:
     changes: Sequence[tuple[Block, Sequence[BlockRevision]]]
     own_runs: frozenset[UUID]
     notice_tokens: int
+    last_at: datetime | None
+    """When the history's last message was made."""
 
 
 async def begin(job: Job, kernel: Kernel) -> Kernel:
@@ -36,16 +40,21 @@ async def begin(job: Job, kernel: Kernel) -> Kernel:
     waiting = await look(job, kernel)
     kernel.refresh_tools()
     kernel = await kernel.for_agent(waiting.agent)
+    kernel = kernel.behind() if job.background else kernel
     notice = await notice_message(job, kernel, waiting) if waiting.inputs else None
     placed = [*([notice] if notice else []), *waiting.inputs]
     for message in placed:
-        message.tokens = await kernel.count(message.content)
+        message.stamped = message.role == Role.user and paused(waiting.last_at, message)
+        message.tokens = await kernel.count_added(as_prompt(message))
     events: list[Event] = [RunStarted(run_id=job.run_id, epoch=job.epoch)]
     async with kernel.database.transaction() as session:
         fenced = await runs.fence(session, job.run_id, job.epoch, events=runs.events_after(len(events)))
         if placed:
             told = {str(block.id): block.revision for block, _ in waiting.changes}
-            values = epoch_values(job, kernel, waiting, notice)
+            values = epoch_values(kernel, waiting, notice)
+            if "epoch" in values:
+                await paging.begin_epoch(session, notices_outgrown(job, waiting, values["epoch"]))
+            values["turns"] = waiting.conversation.turns + len(waiting.inputs)
             after = await conversations.append(session, job.conversation_id, len(placed), told, **values)
             first = after - len(placed)
             for index, message in enumerate(placed):
@@ -71,7 +80,8 @@ async def look(job: Job, kernel: Kernel) -> Waiting:
         editors = {revision.run_id for _, revisions in changes for revision in revisions if revision.run_id}
         own_runs = await runs.own_among(session, conversation.id, editors)
         noticed = await history.notice_tokens(session, conversation.id, conversation.resident_from)
-    return Waiting(agent, conversation, inputs, changes, own_runs, noticed)
+        last_at = await history.last_at(session, conversation.id)
+    return Waiting(agent, conversation, inputs, changes, own_runs, noticed, last_at)
 
 
 async def notice_message(job: Job, kernel: Kernel, waiting: Waiting) -> Message | None:
@@ -88,8 +98,22 @@ async def notice_message(job: Job, kernel: Kernel, waiting: Waiting) -> Message 
     )
 
 
-def epoch_values(job: Job, kernel: Kernel, waiting: Waiting, notice: Message | None) -> Json:
+def epoch_values(kernel: Kernel, waiting: Waiting, notice: Message | None) -> Json:
     """An end to the epoch, where the notices would outgrow their budget: the next step renders the blocks anew."""
     policy = policy_of(waiting.agent, kernel.reasoner)
     outgrown = notice is not None and waiting.notice_tokens + notice.tokens > policy.notice_budget_tokens
     return {"snapshot": None, "epoch": waiting.conversation.epoch + 1} if outgrown else {}
+
+
+def notices_outgrown(job: Job, waiting: Waiting, epoch: int) -> Epoch:
+    """The row of the epoch that the notices end."""
+    conversation = waiting.conversation
+    return Epoch(
+        tenant_id=job.tenant_id,
+        conversation_id=conversation.id,
+        epoch=epoch,
+        cause=Cause.notices,
+        run_id=job.run_id,
+        turn=conversation.turns,
+        summary_tokens=conversation.summary_tokens,
+    )

@@ -2,133 +2,149 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from time import perf_counter
 
 from pagemind.engine.job import Job
 from pagemind.engine.kernel import Kernel
-from pagemind.engine.policy import Policy
+from pagemind.engine.policy import Policy, policy_of
+from pagemind.engine.summarize import Spent, Summary, summarize, whole
+from pagemind.engine.window import Window, open_window
 from pagemind.errors import ConversationBusy, ReasonerError
 from pagemind.events import Compacted, to_json
 from pagemind.faults import reach
+from pagemind.memory.compiler import revisions
+from pagemind.memory.faulting import worth_keeping
 from pagemind.memory.pager import Eviction, plan_eviction
-from pagemind.memory.summary import outline, shortened
-from pagemind.records import Completion, Json, Message, Prompt, PromptMessage, Segments
+from pagemind.records import Cause, Epoch, Json
 from pagemind.records.view import Resident
-from pagemind.store import conversations, run_events, runs
+from pagemind.store import conversations, paging, run_events, runs, views
+from pagemind.store.database import AsyncSession
 
 
-def planned(view: Resident, segments: Segments, policy: Policy, *, force: bool = False) -> Eviction | None:
-    """What should leave the window now that the prompt takes ``segments``; None if nothing has to, or nothing may."""
+def planned(view: Resident, window: Window, policy: Policy, above: int) -> Eviction | None:
+    """What should leave the window if the prompt has more than ``above`` tokens; None if nothing has to, or nothing may."""
     resident = sum(message.tokens for message in view.messages)
-    return plan_eviction(view.messages, segments.used - resident, policy.budget, force=force)
+    return plan_eviction(view.messages, window.prompt.segments.used - resident, policy.budget, above)
 
 
 async def compact(
-    kernel: Kernel, view: Resident, policy: Policy, plan: Eviction, used: int, job: Job | None = None
-) -> Compacted:
-    """Carry the plan out. Without a ``job`` (a person asked for it) no run of the conversation may be going on.
+    kernel: Kernel, view: Resident, policy: Policy, window: Window, plan: Eviction, cause: Cause, job: Job | None = None
+) -> Epoch:
+    """Carry the plan out and tell of it; how the new epoch began. Without a ``job`` no run of the conversation may be going on.
 
     Raises LeaseLost or ConversationBusy, having changed nothing.
     """
+    since = perf_counter()
     reach("compact.before_summary")
-    work = summarize(kernel, view, policy, plan.messages)
+    work = summarize(kernel, view, policy, window, plan.messages, cause)
     summary = await (job.unless_cancelled(work) if job else work)
+    kept = await keep(kernel, view, policy, plan)
     reach("compact.after_summary")
-    rendered = kernel.prose.summary(summary, plan.last_seq)
+    rendered = kernel.prose.summary(summary.text, plan.last_seq, kept)
     values: Json = {
         "resident_from": plan.resident_from,
-        "summary": summary,
+        "summary": summary.text,
         "summary_tokens": await kernel.count(rendered),
-        "snapshot": None,
+        "kept": kept,
+        "snapshot": kernel.prose.blocks(view.blocks),
         "epoch": view.conversation.epoch + 1,
     }
-    event = Compacted(
-        messages=len(plan.messages),
-        tokens_before=used,
-        tokens_after=used - plan.tokens - view.conversation.summary_tokens + values["summary_tokens"],
+    epoch = beginning(view, window, plan, values, summary, cause)
+    epoch.milliseconds = round((perf_counter() - since) * 1000, 1)
+    await (roll(kernel, view, values, epoch) if job is None else roll_in_run(kernel, job, view, values, epoch))
+    reach("compact.after_commit")
+    return epoch
+
+
+async def keep(kernel: Kernel, view: Resident, policy: Policy, plan: Eviction) -> list[Json]:
+    """The paged-out messages that searches brought back so often that they stay in view: ``seq, text`` of each."""
+    if not policy.keep_tokens:
+        return []
+    async with kernel.database.transaction() as session:
+        faulted = await paging.fault_counts(session, view.conversation.id, plan.last_seq)
+        candidates = await paging.messages_at(session, view.conversation.id, list(faulted))
+    chosen = worth_keeping(candidates, faulted, policy.keep_tokens)
+    return [{"seq": each.seq, "text": f"{each.role} {each.created_at:%Y-%m-%d}: {each.content}"} for each in chosen]
+
+
+def beginning(view: Resident, window: Window, plan: Eviction, values: Json, summary: Summary, cause: Cause) -> Epoch:
+    """The row that tells how the epoch began."""
+    conversation, used = view.conversation, window.prompt.segments.used
+    return Epoch(
+        tenant_id=conversation.tenant_id,
+        conversation_id=conversation.id,
         epoch=values["epoch"],
+        cause=cause,
+        turn=conversation.turns,
         first_seq=plan.first_seq,
         last_seq=plan.last_seq,
+        messages=len(plan.messages),
+        tokens_out=plan.tokens,
+        tokens_before=used,
+        tokens_after=used - plan.tokens - conversation.summary_tokens + values["summary_tokens"],
+        summary_tokens=values["summary_tokens"],
+        kept=[each["seq"] for each in values["kept"]],
+        prompt_tokens=summary.spent.prompt,
+        cached_tokens=summary.spent.cached,
+        completion_tokens=summary.spent.completion,
     )
-    await (roll(kernel, view, values, event) if job is None else roll_in_run(kernel, job, values, event))
-    reach("compact.after_commit")
-    return event
 
 
-async def roll_in_run(kernel: Kernel, job: Job, values: Json, event: Compacted) -> None:
-    """Begin the new epoch in the middle of a run."""
+async def roll_in_run(kernel: Kernel, job: Job, view: Resident, values: Json, epoch: Epoch) -> None:
+    """Begin the epoch in the middle of a run."""
+    epoch.run_id, event = job.run_id, compacted(epoch)
     async with kernel.database.transaction() as session:
         fenced = await runs.fence(session, job.run_id, job.epoch, events=runs.events_after(1))
-        await conversations.page_out(session, job.conversation_id, event.messages, **values)
+        await write(session, view, values, epoch)
         await run_events.add(session, job.tenant_id, job.run_id, fenced.events, [to_json(event)])
         reach("compact.before_commit")
     job.told(fenced.events, [event])
 
 
-async def roll(kernel: Kernel, view: Resident, values: Json, event: Compacted) -> None:
-    """Begin the new epoch between runs."""
+async def roll(kernel: Kernel, view: Resident, values: Json, epoch: Epoch) -> None:
+    """Begin the epoch between runs."""
+    event = compacted(epoch)
     async with kernel.database.transaction() as session:
         conversation = await conversations.get(session, view.conversation.id, lock=True)
         if conversation.epoch != view.conversation.epoch or await runs.going_on(session, conversation.id):
             raise ConversationBusy
-        await conversations.page_out(session, conversation.id, event.messages, **values)
+        await write(session, view, values, epoch)
+        reach("compact.before_commit")
+    kernel.hub.publish(view.conversation.id, event)
 
 
-async def summarize(kernel: Kernel, view: Resident, policy: Policy, messages: Sequence[Message]) -> str:
-    """The earlier summary carried on over ``messages``, in pieces that fit the window.
-
-    Where the reasoner gives nothing usable, an outline of the messages stands in: paging must not wait for a model.
-    """
-    summary = view.conversation.summary
-    for piece in pieces(messages, policy.budget.capacity // 2):
-        prompt = summary_prompt(kernel, policy, summary, piece)
-        try:
-            reply = await whole(kernel, prompt)
-            text = reply.text.strip()
-        except ReasonerError:
-            text = ""
-        summary = shortened(text or outline(summary, piece), policy.budget.summary_tokens)
-    return summary
+async def write(session: AsyncSession, view: Resident, values: Json, epoch: Epoch) -> None:
+    """Store the epoch: its row, and what the conversation's prompt begins with from now on."""
+    await conversations.page_out(session, view.conversation.id, epoch.messages, revisions(view.blocks), **values)
+    await paging.begin_epoch(session, epoch)
 
 
-def summary_prompt(kernel: Kernel, policy: Policy, summary: str, messages: Sequence[Message]) -> Prompt:
-    """The call that asks for the new summary."""
-    limit = policy.budget.summary_tokens
-    # An English word takes about four thirds of a token.
-    system = kernel.prose.summarize_system(max_words=limit * 3 // 4)
-    return Prompt(
-        messages=(
-            PromptMessage("system", system),
-            PromptMessage("user", kernel.prose.summarize(summary, messages)),
-        ),
-        max_reply_tokens=limit,
-        purpose="summary",
-        model=policy.generation.model,
-        temperature=policy.generation.temperature,
+async def warm(kernel: Kernel, view: Resident, epoch: Epoch) -> None:
+    """Have the new prefix computed while nobody waits for it: the prompt of the next step, asked for one token."""
+    async with kernel.database.transaction() as session:
+        view = await views.of_conversation(session, view.conversation.id)
+    window = await open_window(kernel, view, policy_of(view.agent, kernel.reasoner))
+    spent = Spent()
+    try:
+        spent.add((await whole(kernel, replace(window.prompt, max_reply_tokens=1, tool_choice="none"))).usage)
+    except ReasonerError:
+        return
+    async with kernel.database.transaction() as session:
+        await paging.add_spent(session, epoch, prompt=spent.prompt, cached=spent.cached, completion=spent.completion)
+
+
+def compacted(epoch: Epoch) -> Compacted:
+    """The event that tells of it."""
+    return Compacted(
+        messages=epoch.messages,
+        tokens_before=epoch.tokens_before,
+        tokens_after=epoch.tokens_after,
+        epoch=epoch.epoch,
+        first_seq=epoch.first_seq or 0,
+        last_seq=epoch.last_seq or 0,
+        cause=epoch.cause,
+        summary_tokens=epoch.summary_tokens,
+        kept=len(epoch.kept),
+        milliseconds=epoch.milliseconds,
     )
-
-
-async def whole(kernel: Kernel, prompt: Prompt) -> Completion:
-    """The completion, without telling anybody of its pieces."""
-    async for piece in kernel.think(prompt):
-        if isinstance(piece, Completion):
-            return piece
-    return Completion("")
-
-
-def pieces(messages: Sequence[Message], limit_tokens: int) -> Iterator[list[Message]]:
-    """The messages in runs of at most ``limit_tokens``; one that is longer by itself comes alone, cut in its middle."""
-    piece: list[Message] = []
-    size = 0
-    for message in messages:
-        tokens = message.tokens
-        if tokens > limit_tokens:
-            message = message.model_copy(update={"content": shortened(message.content, limit_tokens)})
-            tokens = limit_tokens
-        if piece and size + tokens > limit_tokens:
-            yield piece
-            piece, size = [], 0
-        piece.append(message)
-        size += tokens
-    if piece:
-        yield piece

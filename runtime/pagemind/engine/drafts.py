@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import logging
 from collections.abc import Sequence
 
 from pagemind.engine.act import Returned
@@ -11,8 +11,13 @@ from pagemind.engine.persist import Draft
 from pagemind.engine.turn import Turn
 from pagemind.errors import CallsKeptMalformed
 from pagemind.events import CallsMalformed, Event, Replied, RunEnded, StepEnded, ToolReturned
-from pagemind.records import Completion, Json, Message, Role, RunState, Step, StopReason, now
+from pagemind.memory.compiler import as_prompt
+from pagemind.memory.hits import blocks_used
+from pagemind.memory.prefix import Common, Verdict
+from pagemind.records import Completion, Epoch, Json, Message, Role, RunState, Step, StopReason, now
 from pagemind.store import runs
+
+log = logging.getLogger(__name__)
 
 MALFORMED_IN_A_ROW = 3
 UNREADABLE = "(this reply could not be used)"
@@ -30,7 +35,7 @@ async def draft_unusable(turn: Turn, reason: str) -> Draft:
     attempt = turn.view.run.attempts + 1
     kept = Completion(reply.text.strip() or UNREADABLE, reasoning=reply.reasoning, usage=reply.usage)
     note = said(turn, Role.notice, turn.kernel.prose.malformed(reason))
-    note.tokens = await turn.kernel.count(note.content)
+    note.tokens = await turn.kernel.count_added(as_prompt(note))
     given_up = attempt > MALFORMED_IN_A_ROW
     error = CallsKeptMalformed(reason, count=attempt).as_dict() if given_up else None
     ended = ending(StopReason.invalid_calls, RunState.failed, error) if given_up else {"attempts": attempt}
@@ -41,11 +46,10 @@ async def draft_calls(turn: Turn, returned: Sequence[Returned], effects: Effects
     """A reply that called tools: every call has its return, and the run goes on."""
     reply = turn.thought.reply
     call_message = await assistant(turn, reply)
-    messages = [call_message]
+    messages = [call_message, *(tool_return(turn, each) for each in returned)]
+    await count_returns(turn, messages)
     events: list[Event] = [replied(call_message)] if reply.text.strip() else []
-    for each in returned:
-        messages.append(await tool_return(turn, each))
-        events.append(tool_event(each))
+    events += map(tool_event, returned)
     paged_in = sum(1 for page in effects.recalled if not page.get("resident"))
     return drafted(turn, messages, events, ended={"attempts": 0}, effects=effects, paged_in=paged_in)
 
@@ -60,7 +64,10 @@ def drafted(
     paged_in: int = 0,
 ) -> Draft:
     """The draft with the step's row, its counters and its closing events."""
-    step = step_row(turn)
+    common = turn.window.beside(turn.view.conversation.prefix)
+    if common.verdict == Verdict.broken:
+        log.warning("conversation %s: a prompt does not begin with the one before it", turn.view.conversation.id)
+    step = step_row(turn, common)
     run = turn.view.run
     values: Json = {
         **ended,
@@ -69,10 +76,16 @@ def drafted(
         "cached_tokens": run.cached_tokens + step.cached_tokens,
         "completion_tokens": run.completion_tokens + step.completion_tokens,
     }
-    closing: list[Event] = [step_ended(turn, step, messages)]
+    faults = tuple(effects.faults) if effects else ()
+    closing: list[Event] = [step_ended(turn, step, messages, len(faults))]
     if "state" in ended:
         closing.append(run_ended(turn, values))
-    conversation: Json = {**turn.window.rendered, "bias_tokens": bias(turn)}
+    conversation: Json = {
+        **turn.window.rendered,
+        "bias_tokens": bias(turn),
+        "prefix": turn.window.ledger.as_json(),
+        "served_by": turn.thought.reply.served_by or turn.kernel.reasoner.home(turn.window.prompt.affinity),
+    }
     if paged_in:
         conversation["paged_in"] = turn.view.conversation.paged_in + paged_in
     return Draft(
@@ -84,6 +97,8 @@ def drafted(
         passages=effects.passages if effects else (),
         vectors=effects.vectors if effects else {},
         known=turn.window.known,
+        faults=faults,
+        epoch=written_back(turn) if turn.window.begins else None,
         conversation=conversation,
         run=values,
     )
@@ -94,7 +109,7 @@ def ending(reason: StopReason, state: RunState = RunState.completed, error: dict
     return {"state": state, "stop_reason": reason, "error": error, "finished_at": runs.at_commit(), "attempts": 0}
 
 
-def step_row(turn: Turn) -> Step:
+def step_row(turn: Turn, common: Common) -> Step:
     """The step as a row; tokens as the server reported them, else as we counted."""
     reply, usage = turn.thought.reply, turn.thought.reply.usage
     counted = turn.window.prompt.segments.used
@@ -107,9 +122,36 @@ def step_row(turn: Turn) -> Step:
         model=reply.model,
         finish_reason=reply.finish_reason,
         prompt_tokens=counted if usage.prompt_tokens is None else usage.prompt_tokens,
+        counted_tokens=counted,
         cached_tokens=usage.cached_tokens or 0,
         completion_tokens=usage.completion_tokens or 0,
+        epoch=turn.window.epoch,
+        prefix=common.verdict,
+        common_tokens=common.tokens,
+        block_hits=hits_of(turn),
         timings=dict(turn.clock.laps),
+    )
+
+
+def hits_of(turn: Turn) -> list[str]:
+    """The labels of the blocks that the reply drew on; what this run was told and found is offered by the run itself."""
+    own = (message.content for message in turn.view.messages if message.run_id == turn.job.run_id)
+    return blocks_used(turn.view.blocks, [turn.view.agent.instructions, *own], turn.thought.reply)
+
+
+def written_back(turn: Turn) -> Epoch:
+    """The row of an epoch that began with this step: the blocks were rendered anew and nothing was paged out."""
+    conversation, used = turn.view.conversation, turn.window.prompt.segments.used
+    return Epoch(
+        tenant_id=conversation.tenant_id,
+        conversation_id=conversation.id,
+        epoch=turn.window.epoch,
+        cause=turn.window.begins or "",
+        run_id=turn.job.run_id,
+        turn=conversation.turns,
+        tokens_before=used,
+        tokens_after=used,
+        summary_tokens=conversation.summary_tokens,
     )
 
 
@@ -121,7 +163,7 @@ def bias(turn: Turn) -> int:
     return reported - (segments.used - segments.correction)
 
 
-def step_ended(turn: Turn, step: Step, messages: Sequence[Message]) -> StepEnded:
+def step_ended(turn: Turn, step: Step, messages: Sequence[Message], faults: int) -> StepEnded:
     """The step's closing event."""
     return StepEnded(
         index=step.index,
@@ -130,6 +172,10 @@ def step_ended(turn: Turn, step: Step, messages: Sequence[Message]) -> StepEnded
         completion_tokens=step.completion_tokens,
         context_tokens=step.prompt_tokens + sum(message.tokens for message in messages),
         window_tokens=turn.policy.budget.window_tokens,
+        counted_tokens=step.counted_tokens,
+        common_tokens=step.common_tokens,
+        prefix=step.prefix,
+        faults=faults,
     )
 
 
@@ -166,20 +212,29 @@ async def assistant(turn: Turn, reply: Completion) -> Message:
     message.reasoning = reply.reasoning
     calls = [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in reply.calls]
     message.calls = calls or None
-    written = reply.text + (json.dumps(calls, sort_keys=True) if calls else "")
-    # The server's own count is exact, but it covers what was kept only if everything was kept.
-    whole = reply is turn.thought.reply and reply.usage.completion_tokens is not None and not reply.reasoning
-    message.tokens = (reply.usage.completion_tokens or 0) if whole else await turn.kernel.count(written)
+    # Where we can only estimate, the server's own count is better; it covers what was kept only if everything was kept.
+    exact, generated = turn.kernel.reasoner.tokens.exact, reply.usage.completion_tokens
+    whole = reply is turn.thought.reply and not reply.reasoning and generated is not None
+    message.tokens = generated or 0 if whole and not exact else await turn.kernel.count_added(as_prompt(message))
     return message
 
 
-async def tool_return(turn: Turn, each: Returned) -> Message:
+async def count_returns(turn: Turn, messages: Sequence[Message]) -> None:
+    """Count the returns of one reply's calls. A template may print them as one, so the last bears what they cost together."""
+    reply, *returns = messages
+    together = await turn.kernel.count_added(*map(as_prompt, messages)) - reply.tokens
+    for each in returns[:-1]:
+        each.tokens = await turn.kernel.count(each.content)
+        together -= each.tokens
+    returns[-1].tokens = together
+
+
+def tool_return(turn: Turn, each: Returned) -> Message:
     """The return of one call."""
     message = said(turn, Role.tool, each.result.text)
     message.call_id = each.call.request.id
     message.name = each.call.spec.name
     message.status = each.result.status
-    message.tokens = await turn.kernel.count(each.result.text)
     return message
 
 

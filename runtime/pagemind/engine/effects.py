@@ -13,9 +13,10 @@ from pagemind.engine.kernel import Kernel
 from pagemind.engine.recall import recall_messages, recall_passages
 from pagemind.errors import UnknownBlock
 from pagemind.memory.blocks import apply_edit
-from pagemind.records import Block, Edit, MessageHit, Passage, PassageHit, now
+from pagemind.memory.faulting import faults
+from pagemind.records import Block, Edit, MessageHit, PageFault, Passage, PassageHit, now
 from pagemind.records.view import View
-from pagemind.store import passages
+from pagemind.store import paging, passages
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Effects:
     passages: list[Passage] = field(default_factory=list[Passage])
     vectors: dict[UUID, list[float]] = field(default_factory=dict[UUID, list[float]])
     recalled: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    faults: list[PageFault] = field(default_factory=list[PageFault])
     effect: str = ""
     _values: dict[UUID, str] = field(default_factory=dict[UUID, str])
 
@@ -124,6 +126,7 @@ class Effects:
             {"kind": "message", "id": f"#{h.seq}", "text": h.content, "score": h.score, "resident": h.resident, **_why(h)}
             for h in hits
         ]
+        self.faults += await self._page_faults(faults(hits))
         return hits
 
     def note_effect(self, words: str) -> None:
@@ -140,6 +143,27 @@ class Effects:
     def _run_began(self) -> int | None:
         """The ``seq`` of this run's own input: a search with its words must not find itself."""
         return next((message.seq for message in self.view.messages if message.run_id == self.job.run_id), None)
+
+    async def _page_faults(self, hits: Sequence[MessageHit]) -> list[PageFault]:
+        """The hits as page faults of this step."""
+        if not hits:
+            return []
+        conversation = self.view.conversation
+        async with self.kernel.database.transaction() as session:
+            gone_at = await paging.paged_out_at(session, conversation.id, [hit.seq for hit in hits])
+        return [
+            PageFault(
+                tenant_id=self.job.tenant_id,
+                conversation_id=conversation.id,
+                run_id=self.job.run_id,
+                step_id=self.step_id,
+                seq=hit.seq,
+                turns_out=conversation.turns - gone_at.get(hit.seq, 0),
+                tokens=hit.tokens,
+                tool="conversation_search",
+            )
+            for hit in hits
+        ]
 
     async def _archive_id(self) -> UUID:
         """The archive that the agent writes to; its first is made when it is first needed."""

@@ -29,12 +29,13 @@ class Job:
     agent_id: UUID
     epoch: int
     hub: Hub
+    background: bool = False
     cancel: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
     def of(cls, run: Run, hub: Hub) -> Job:
         """The job of a run just claimed."""
-        job = cls(run.tenant_id, run.id, run.conversation_id, run.agent_id, run.epoch, hub)
+        job = cls(run.tenant_id, run.id, run.conversation_id, run.agent_id, run.epoch, hub, run.background)
         if run.cancel_requested_at is not None:
             job.cancel.set()
         return job

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,7 +15,18 @@ from pagemind.errors import EmbedderError
 from pagemind.model.discover import find_reasoner
 from pagemind.model.embedder import Embedder, Kind
 from pagemind.model.reasoner import Reasoner
-from pagemind.records import Agent, CallPiece, CallRequest, Completion, Piece, Prompt, ReasoningPiece, TextPiece, ToolSchema
+from pagemind.records import (
+    Agent,
+    CallPiece,
+    CallRequest,
+    Completion,
+    Piece,
+    Prompt,
+    PromptMessage,
+    ReasoningPiece,
+    TextPiece,
+    ToolSchema,
+)
 from pagemind.records.text import clean_text
 from pagemind.settings import Settings
 from pagemind.store.database import Database
@@ -25,6 +35,9 @@ from pagemind.toolbox.registry import Registry, load_tools
 # A loaded embedder answers in milliseconds. One that still loads is not waited for to store a text: the indexer brings the
 # vector later, and until then words find the passage.
 STORE_WAIT_SECONDS = 0.5
+
+Counted = tuple[str, Hashable]
+"""The model whose tokens were counted, and what they are the tokens of."""
 
 
 @dataclass
@@ -43,7 +56,11 @@ class Kernel:
     own_reasoners: dict[tuple[str | None, str | None], Reasoner] = field(
         default_factory=dict[tuple[str | None, str | None], Reasoner]
     )
-    _counted: OrderedDict[tuple[str, str], int] = field(default_factory=OrderedDict[tuple[str, str], int])
+    background: bool = False
+    """Whether what it thinks goes behind what somebody waits for."""
+    cache_salt: str = ""
+    """Of the tenant, for the model server's prefix cache."""
+    _counted: OrderedDict[Counted, int] = field(default_factory=OrderedDict[Counted, int])
 
     async def for_agent(self, agent: Agent) -> Kernel:
         """This kernel, thinking with the agent's own model where its definition names one."""
@@ -63,8 +80,13 @@ class Kernel:
         """Take up tool files that came, went or changed."""
         self.registry = self.registry.refreshed()
 
+    def behind(self) -> Kernel:
+        """This kernel, thinking behind what somebody waits for."""
+        return self if self.background else replace(self, background=True)
+
     async def think(self, prompt: Prompt) -> AsyncIterator[Piece]:
         """The reasoner's pieces, without what a store refuses: models do write NUL and halves of characters."""
+        prompt = replace(prompt, background=self.background, cache_salt=self.cache_salt)
         async for piece in self.reasoner.stream(prompt):
             yield storable(piece)
 
@@ -81,18 +103,26 @@ class Kernel:
         """Tokens of ``text`` by the reasoner's own tokenizer; texts seen lately are not counted twice."""
         if not text:
             return 0
-        key = (self.reasoner.model, text)
+        return await self._once(text, lambda: self.reasoner.tokens.count(text))
+
+    async def count_frame(self, system: str, tools: Sequence[ToolSchema]) -> int:
+        """Tokens of a prompt that holds the system text and the tools alone, as the chat template prints it."""
+        message = PromptMessage("system", system)
+        what = (system, *(tool.text for tool in tools))
+        return await self._once(what, lambda: self.reasoner.tokens.frame(message, tools))
+
+    async def count_added(self, *messages: PromptMessage) -> int:
+        """Tokens that the messages add, as the chat template prints them, to a prompt that they are appended to."""
+        return await self._once(messages, lambda: self.reasoner.tokens.added(messages))
+
+    async def _once(self, what: Hashable, count: Callable[[], Awaitable[int]]) -> int:
+        key = (self.reasoner.model, what)
         if key not in self._counted:
-            self._counted[key] = await self.reasoner.tokens.count(text)
+            self._counted[key] = await count()
             if len(self._counted) > 512:
                 self._counted.popitem(last=False)
         self._counted.move_to_end(key)
         return self._counted[key]
-
-    async def count_tools(self, schemas: Sequence[ToolSchema]) -> int:
-        """Tokens of the tools as a chat template prints them: one JSON object a line."""
-        lines = (json.dumps(vars_of(schema), sort_keys=True) for schema in schemas)
-        return await self.count("\n".join(lines))
 
     def tool_names(self, agent: Agent) -> list[str]:
         """The agent's tools in the order of its definition, then those of the home folder, which are every agent's."""
@@ -119,8 +149,3 @@ def storable(piece: Piece) -> Piece:
                 CallRequest(clean_text(each.id), clean_text(each.name), clean_text(each.arguments)) for each in calls
             )
             return replace(piece, text=clean_text(text), reasoning=clean_text(reasoning), calls=cleaned)
-
-
-def vars_of(schema: ToolSchema) -> dict[str, object]:
-    """The schema as plain JSON values."""
-    return {"name": schema.name, "description": schema.description, "parameters": schema.parameters}

@@ -14,8 +14,8 @@ from pagemind.engine.job import Job
 from pagemind.engine.kernel import Kernel
 from pagemind.events import Event, to_json
 from pagemind.faults import reach
-from pagemind.records import Json, Message, Passage, Step, edit_to_json
-from pagemind.store import blocks, conversations, embeddings, history, passages, run_events, runs, steps
+from pagemind.records import Epoch, Json, Message, PageFault, Passage, Step, edit_to_json
+from pagemind.store import blocks, conversations, embeddings, history, paging, passages, run_events, runs, steps
 from pagemind.store.database import AsyncSession
 
 
@@ -43,6 +43,9 @@ class Draft:
     passages: Sequence[Passage] = ()
     vectors: Mapping[UUID, list[float]] = field(default_factory=dict[UUID, list[float]])
     known: dict[str, int] = field(default_factory=dict[str, int])
+    faults: Sequence[PageFault] = ()
+    epoch: Epoch | None = None
+    """How the epoch began, where it began with this step."""
     conversation: Json = field(default_factory=dict[str, object])
     run: Json = field(default_factory=dict[str, object])
 
@@ -57,7 +60,13 @@ async def persist(job: Job, kernel: Kernel, draft: Draft) -> None:
         revisions = await write_edits(session, job, draft)
         known = {**draft.known, **revisions}
         after = await conversations.append(
-            session, job.conversation_id, len(draft.messages), known, updated_at=func.now(), **draft.conversation
+            session,
+            job.conversation_id,
+            len(draft.messages),
+            known,
+            updated_at=func.now(),
+            stepped_at=func.now(),
+            **draft.conversation,
         )
         reach("persist.mid_transaction")
         for index, message in enumerate(draft.messages):
@@ -65,6 +74,7 @@ async def persist(job: Job, kernel: Kernel, draft: Draft) -> None:
         await history.add(session, draft.messages)
         await steps.put(session, draft.step)
         await write_passages(session, job, kernel, draft)
+        await write_paging(session, draft)
         first_event = fenced.events - len(draft.events) + 1
         await run_events.add(session, job.tenant_id, job.run_id, first_event, [to_json(event) for event in draft.events])
         reach("persist.before_commit")
@@ -97,6 +107,14 @@ async def write_edits(session: AsyncSession, job: Job, draft: Draft) -> dict[str
         if draft.known.get(str(block.id)) == edit.seen_revision:
             written[str(block.id)] = block.revision
     return written
+
+
+async def write_paging(session: AsyncSession, draft: Draft) -> None:
+    """Store what paging did: messages that came back, an epoch that began."""
+    if draft.faults:
+        await paging.add_faults(session, draft.faults)
+    if draft.epoch is not None:
+        await paging.begin_epoch(session, draft.epoch)
 
 
 async def write_passages(session: AsyncSession, job: Job, kernel: Kernel, draft: Draft) -> None:

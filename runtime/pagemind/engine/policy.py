@@ -56,6 +56,7 @@ class Policy:
     generation: Generation
     write_through: bool
     notice_budget_tokens: int
+    keep_tokens: int
 
 
 def policy_of(agent: Agent, reasoner: Reasoner) -> Policy:
@@ -70,11 +71,13 @@ def policy_of(agent: Agent, reasoner: Reasoner) -> Policy:
             reserve_tokens=reply,
             high_watermark=memory.high_watermark,
             low_watermark=memory.low_watermark,
+            early_watermark=memory.early_watermark,
             summary_tokens=min(memory.summary_tokens, window // 8),
         ),
         generation=Generation(max_reply_tokens=reply, model=model.name, temperature=model.temperature),
         write_through=memory.write_policy == "write_through",
         notice_budget_tokens=memory.notice_budget_tokens,
+        keep_tokens=min(memory.keep_tokens, window // 4),
     )
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from pagemind.records import Block, Message
+from pagemind.records import Block, Json, Message, Role
+
+PLACE_WORDS = 8
 
 
 class Prose:
@@ -31,9 +33,15 @@ class Prose:
         """The snapshot of the blocks."""
         return self._render("blocks.j2", blocks=blocks) if blocks else ""
 
-    def summary(self, summary: str, last_seq: int) -> str:
-        """What stands in the place of the messages up to ``last_seq``."""
-        return self._render("summary.j2", summary=summary, last_seq=last_seq) if last_seq > 0 else ""
+    def summary(self, summary: str, last_seq: int, kept: Sequence[Json] = ()) -> str:
+        """What stands in the place of the messages up to ``last_seq``; ``kept`` are ``seq, text`` of those left in view."""
+        return self._render("summary.j2", summary=summary, last_seq=last_seq, kept=kept) if last_seq > 0 else ""
+
+    def compaction(self, messages: Sequence[Message], *, earlier: bool, max_words: int) -> str:
+        """The request, at the end of a prompt that holds the messages, for the summary of them; ``earlier``: there is one."""
+        places = [{"seq": each.seq, "words": first_words(each.content)} for each in messages if each.role == Role.user]
+        first, last = messages[0].seq, messages[-1].seq
+        return self._render("compact.j2", places=places, first_seq=first, last_seq=last, earlier=earlier, max_words=max_words)
 
     def summarize_system(self, max_words: int) -> str:
         """The instruction to the model that writes a summary."""
@@ -53,3 +61,9 @@ class Prose:
 
     def _render(self, name: str, **values: object) -> str:
         return self._templates.get_template(name).render(**values).strip()
+
+
+def first_words(text: str) -> str:
+    """The beginning of a text, on one line, to know it by."""
+    words = text.split()
+    return " ".join(words[:PLACE_WORDS])[: PLACE_WORDS * 12] + (" …" if len(words) > PLACE_WORDS else "")

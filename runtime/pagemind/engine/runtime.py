@@ -11,20 +11,23 @@ from uuid import UUID
 
 from pagemind.engine import accept as acceptance
 from pagemind.engine import follow as following
-from pagemind.engine.compact import compact, planned
+from pagemind.engine.compact import compact, compacted, planned
 from pagemind.engine.context import ContextReport, look
+from pagemind.engine.early import EarlyPaging
 from pagemind.engine.indexer import Indexer
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.memory import Memory
 from pagemind.engine.policy import Limits, policy_of
 from pagemind.engine.prompts import Prose
+from pagemind.engine.salt import cache_salt
+from pagemind.engine.window import open_window
 from pagemind.engine.worker import Worker
 from pagemind.errors import EmbedderMismatch, RunFailed
 from pagemind.events import Compacted, Event, Replied, RunEnded
 from pagemind.model.discover import find_reasoner
 from pagemind.model.embedder import Embedder, make_embedder
 from pagemind.model.reasoner import Reasoner
-from pagemind.records import Agent, Conversation, Json, Message, Run, RunState
+from pagemind.records import Agent, Cause, Conversation, Json, Message, Run, RunState
 from pagemind.settings import Settings
 from pagemind.store import agents, conversations, messages, run_events, runs, tenants
 from pagemind.store.database import Database
@@ -37,9 +40,10 @@ class Runtime:
     def __init__(self, kernel: Kernel, *, work: bool) -> None:
         self.kernel = kernel
         self.memory = Memory(kernel)
-        self._worker = Worker(kernel)
+        early = EarlyPaging(kernel)
+        self._worker = Worker(kernel, early=early)
         self._indexer = Indexer(kernel)
-        self._tasks = [asyncio.create_task(part.serve()) for part in (self._worker, self._indexer)] if work else []
+        self._tasks = [asyncio.create_task(part.serve()) for part in (self._worker, self._indexer, early)] if work else []
 
     @classmethod
     async def open(
@@ -63,6 +67,7 @@ class Runtime:
                 registry=load_tools([settings.content_folder / "tools", settings.home / "tools"]),
                 prose=Prose([settings.home / "prompts", settings.content_folder / "prompts"]),
                 stored_dimensions=dimensions,
+                cache_salt=cache_salt(settings),
             )
         except BaseException:
             await database.close()
@@ -146,9 +151,18 @@ class Runtime:
     # --- runs ---------------------------------------------------------------------------------------------------------
 
     async def accept(
-        self, conversation_id: UUID, text: str, *, idempotency_key: str | None = None, limits: Limits | None = None
+        self,
+        conversation_id: UUID,
+        text: str,
+        *,
+        idempotency_key: str | None = None,
+        limits: Limits | None = None,
+        background: bool = False,
     ) -> Run:
-        """Take an input in; when this returns it is kept, and a worker will carry it (contract D1)."""
+        """Take an input in; when this returns it is kept, and a worker will carry it (contract D1).
+
+        A run in the ``background`` goes behind those that somebody waits for, here and on the model server.
+        """
         settings, window = self.settings, self.kernel.reasoner.window_tokens
         run = await acceptance.accept(
             self.kernel.database,
@@ -158,6 +172,7 @@ class Runtime:
             limits=limits,
             limit_chars=min(settings.message_limit_chars, window * acceptance.CHARS_PER_TOKEN),
             idempotency_key=idempotency_key,
+            background=background,
         )
         self._worker.wake()
         return run
@@ -221,13 +236,14 @@ class Runtime:
 
     async def compact(self, conversation_id: UUID) -> Compacted | None:
         """Page out what may go, now; None if that is less than a summary of it. ConversationBusy while a run goes on."""
-        resident, report = await look(self.kernel, conversation_id)
+        resident, _ = await look(self.kernel, conversation_id)
         kernel = await self.kernel.for_agent(resident.agent)
         policy = policy_of(resident.agent, kernel.reasoner)
-        plan = planned(resident, report.segments, policy, force=True)
+        window = await open_window(kernel, resident, policy)
+        plan = planned(resident, window, policy, 0)
         if plan is None or plan.tokens <= policy.budget.summary_tokens:
             return None
-        return await compact(kernel, resident, policy, plan, report.segments.used)
+        return compacted(await compact(kernel, resident, policy, window, plan, Cause.asked))
 
     async def indexed(self) -> None:
         """Return when every message and passage has its vector. Raises EmbedderError."""

@@ -11,6 +11,7 @@ from pagemind.engine.act import Intent, act
 from pagemind.engine.compact import compact, planned
 from pagemind.engine.drafts import draft_calls, draft_plain, draft_unusable
 from pagemind.engine.effects import Effects
+from pagemind.engine.epochs import lost_prefix, worth_writing_back
 from pagemind.engine.job import Job, RunCancelled, completed
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.persist import BlocksMoved, Draft, Persist, persist
@@ -23,7 +24,8 @@ from pagemind.errors import ContextTooLong, WindowFull
 from pagemind.events import StepStarted
 from pagemind.faults import reach
 from pagemind.memory.limits import exceeded, seconds_left
-from pagemind.records import StopReason, now
+from pagemind.memory.pager import Budget
+from pagemind.records import Cause, StopReason, now
 from pagemind.records.view import View
 from pagemind.store import views
 from pagemind.toolbox.calls import CallResult
@@ -95,15 +97,27 @@ def stop_if_due(job: Job, view: View) -> None:
 async def make_room(job: Job, kernel: Kernel, view: View, policy: Policy, *, force: bool = False) -> tuple[View, Window]:
     """A prompt that leaves room for a reply; the oldest exchanges are paged out for it. WindowFull if that is not enough."""
     window = await open_window(kernel, view, policy)
-    plan = None if view.acting else planned(view, window.prompt.segments, policy, force=force)
+    if view.acting is not None:
+        return view, window
+    lost = lost_prefix(kernel, view, window)
+    plan = planned(view, window, policy, watermark(policy.budget, lost, force=force))
     if plan is not None:
-        await compact(kernel, view, policy, plan, window.prompt.segments.used, job)
+        await compact(kernel, view, policy, window, plan, lost or Cause.full, job)
         view = await read(job, kernel)
         window = await open_window(kernel, view, policy)
+    elif lost is not None and worth_writing_back(kernel, view, lost):
+        window = await open_window(kernel, view, policy, begins=lost)
     used, capacity = window.prompt.segments.used, policy.budget.capacity
-    if used > capacity and view.acting is None:
+    if used > capacity:
         raise WindowFull(used=f"{used:,}", capacity=f"{capacity:,}")
     return view, window
+
+
+def watermark(budget: Budget, lost: Cause | None, *, force: bool) -> int:
+    """The length in tokens above which a prompt is evicted from; 0: whatever may go, goes."""
+    if force:
+        return 0
+    return budget.high if lost is None else budget.cold
 
 
 async def think(job: Job, kernel: Kernel, view: View, window: Window, policy: Policy) -> Thought:

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from pagemind.engine.carry import carry, finish
+from pagemind.engine.early import EarlyPaging
 from pagemind.engine.job import Job
 from pagemind.engine.kernel import Kernel
 from pagemind.errors import LeaseLost, PagemindError, RunBroken, StoreError, StoreUnavailable
@@ -29,10 +30,16 @@ CLAIMS_WITHOUT_STEP = 20
 
 
 class Worker:
-    """Carries up to ``settings.workers`` runs at once, of different conversations."""
+    """Carries up to ``settings.workers`` runs at once, of different conversations; one hand stays free of background runs."""
 
-    def __init__(self, kernel: Kernel, carry: Callable[[Job, Kernel], Coroutine[Any, Any, None]] = carry) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        carry: Callable[[Job, Kernel], Coroutine[Any, Any, None]] = carry,
+        early: EarlyPaging | None = None,
+    ) -> None:
         self._carry = carry
+        self._early = early or EarlyPaging(kernel)
         self.id: UUID = uuid4()
         self._kernel = kernel
         self._jobs: dict[UUID, Job] = {}
@@ -70,7 +77,13 @@ class Worker:
             await self._liveness.hold()
             async with self._kernel.database.transaction() as session:
                 seconds = self._kernel.settings.lease_seconds
-                run = await runs.claim(session, self.id, lease_seconds=seconds, busy=set(self._jobs))
+                run = await runs.claim(
+                    session,
+                    self.id,
+                    lease_seconds=seconds,
+                    busy=set(self._jobs),
+                    with_background=self._may_take_background(),
+                )
         except StoreError as error:
             await self._mend(error)
             return None
@@ -82,6 +95,10 @@ class Worker:
         reach("claim.after_commit")
         return await self._take(run)
 
+    def _may_take_background(self) -> bool:
+        """Whether a hand would be left for a run that somebody waits for."""
+        return sum(job.background for job in self._jobs.values()) < max(1, self._kernel.settings.workers - 1)
+
     async def _take(self, run: Run) -> Job | None:
         """The claimed run as a job of ours; None for one that keeps taking its workers down, which ends here."""
         job = Job.of(run, self._kernel.hub)
@@ -91,6 +108,7 @@ class Worker:
                 await finish(job, self._kernel, RunState.failed, StopReason.error, error)
             return None
         self._jobs[run.id] = job
+        self._early.run_began(job.conversation_id)
         return job
 
     async def _look_after(self, job: Job) -> None:
@@ -113,6 +131,7 @@ class Worker:
                 task.cancel()
             await asyncio.wait((renewal, work))
             del self._jobs[job.run_id]
+            self._early.run_ended(job.conversation_id)
             self.wake()
 
     async def _persevere(self, job: Job) -> None:

@@ -1,12 +1,12 @@
 """The compiler: a view becomes a prompt. Pure, and the same bytes for the same view.
 
 Order (DESIGN.md, *write-back*): static text, tools, the blocks' snapshot, the summary, the append-only history. Only the end
-grows until the epoch rolls.
+grows until the epoch rolls, and each part is a message of its own, so that what comes after it can change without it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,6 +25,7 @@ class Fixed:
     system_tokens: int
     tools: tuple[ToolSchema, ...]
     tools_tokens: int
+    """The tools, and what the chat template puts around a prompt."""
     snapshot: str
     snapshot_tokens: int
     summary: str
@@ -42,12 +43,8 @@ class Generation:
 
 def compile_prompt(view: Resident, fixed: Fixed, how: Generation) -> Prompt:
     """The prompt for the run's next step. Segments are our own counts; ``correction`` is the server's."""
-    context = "\n\n".join(part for part in (fixed.snapshot, fixed.summary) if part)
-    head = (PromptMessage("system", fixed.system),)
-    if context:
-        head = (*head, PromptMessage("user", context))
     return Prompt(
-        messages=(*head, *history(view.messages)),
+        messages=(*head(fixed), *map(as_prompt, view.messages)),
         tools=fixed.tools,
         segments=Segments(
             system=fixed.system_tokens,
@@ -61,27 +58,35 @@ def compile_prompt(view: Resident, fixed: Fixed, how: Generation) -> Prompt:
         max_reply_tokens=how.max_reply_tokens,
         model=how.model,
         temperature=how.temperature,
+        affinity=str(view.conversation.id),
     )
 
 
-def history(messages: Sequence[Message]) -> Iterable[PromptMessage]:
-    """The messages as the model reads them."""
-    before: datetime | None = None
-    for message in messages:
-        match Role(message.role):
-            case Role.user:
-                paused = before is None or message.created_at - before > PAUSE
-                yield PromptMessage("user", stamped(message) if paused else message.content)
-            case Role.notice:
-                yield PromptMessage("user", message.content)
-            case Role.assistant:
-                yield PromptMessage("assistant", message.content, calls=calls(message), reasoning=message.reasoning)
-            case Role.tool:
-                yield PromptMessage("tool", message.content, call_id=message.call_id, name=message.name)
-        before = message.created_at
+def head(fixed: Fixed) -> tuple[PromptMessage, ...]:
+    """The messages before the history: system text, snapshot, summary, without those that are empty."""
+    texts = [text for text in (fixed.snapshot, fixed.summary) if text]
+    return (PromptMessage("system", fixed.system), *(PromptMessage("user", text) for text in texts))
 
 
-def stamped(message: Message) -> str:
+def as_prompt(message: Message) -> PromptMessage:
+    """The message as the model reads it; the same for ever, whatever comes before and after."""
+    match Role(message.role):
+        case Role.user:
+            return PromptMessage("user", under_its_time(message) if message.stamped else message.content)
+        case Role.notice:
+            return PromptMessage("user", message.content)
+        case Role.assistant:
+            return PromptMessage("assistant", message.content, calls=calls(message), reasoning=message.reasoning)
+        case Role.tool:
+            return PromptMessage("tool", message.content, call_id=message.call_id, name=message.name)
+
+
+def paused(before: datetime | None, message: Message) -> bool:
+    """Whether the message came after a pause, or first of all, so that the agent should read its time."""
+    return before is None or message.created_at - before > PAUSE
+
+
+def under_its_time(message: Message) -> str:
     """The message's text under the time it was sent at."""
     return f"<time>{message.created_at:%A %Y-%m-%d %H:%M} UTC</time>\n{message.content}"
 

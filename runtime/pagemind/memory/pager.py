@@ -23,6 +23,8 @@ class Budget:
     """Kept free for the reply."""
     high_watermark: float = 0.9
     low_watermark: float = 0.5
+    early_watermark: float | None = None
+    """Between runs; None: three quarters of the way from the low to the high one."""
     summary_tokens: int = 600
     """What the summary of the next epoch may take."""
 
@@ -35,6 +37,18 @@ class Budget:
     def high(self) -> int:
         """A prompt longer than this calls for an eviction."""
         return min(int(self.window_tokens * self.high_watermark), self.capacity)
+
+    @property
+    def early(self) -> int:
+        """A prompt longer than this calls for an eviction while no run goes on, so that none has to wait for it later."""
+        if self.early_watermark is None:
+            return self.low + (self.high - self.low) * 3 // 4
+        return min(int(self.window_tokens * self.early_watermark), self.high)
+
+    @property
+    def cold(self) -> int:
+        """A prompt longer than this is worth an eviction when no cache holds it: what is paged out need not be computed."""
+        return (self.low + self.high) // 2
 
     @property
     def low(self) -> int:
@@ -66,14 +80,14 @@ def exchanges(messages: Sequence[Message]) -> list[tuple[Message, ...]]:
     return [tuple(group) for _, group in groupby(messages, key=lambda message: message.run_id)]
 
 
-def plan_eviction(resident: Sequence[Message], fixed_tokens: int, budget: Budget, *, force: bool = False) -> Eviction | None:
+def plan_eviction(resident: Sequence[Message], fixed_tokens: int, budget: Budget, above: int) -> Eviction | None:
     """Pick the oldest whole exchanges to page out; the newest always stays.
 
     ``resident`` are the messages in the window by ``seq``; ``fixed_tokens`` is everything else that the next prompt will hold
-    (system, tools, blocks). None while the prompt is under the high watermark, unless ``force``, or when nothing may go.
+    (system, tools, blocks). None while the prompt has at most ``above`` tokens, or when nothing may go.
     """
     used = fixed_tokens + sum(message.tokens for message in resident)
-    if used <= budget.high and not force:
+    if used <= above:
         return None
     *old, _newest = exchanges(resident) or [()]
     left = used + budget.summary_tokens

@@ -28,3 +28,8 @@ def shortened(text: str, limit_tokens: int) -> str:
         return text
     half = (limit - 20) // 2
     return f"{text[:half]}\n[...]\n{text[-half:]}"
+
+
+def in_words(reply: str) -> bool:
+    """Whether a reply is words: a model that was told to call no tool may write a call into its text all the same."""
+    return "<tool_call>" not in reply and not reply.lstrip().startswith(("{", "[TOOL_CALLS]", "<|", "<function="))

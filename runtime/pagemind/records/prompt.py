@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 
@@ -14,6 +16,11 @@ class ToolSchema:
     name: str
     description: str
     parameters: dict[str, Any]
+
+    @cached_property
+    def text(self) -> str:
+        """The declaration as one line of JSON, its properties in their own order: models write arguments in it."""
+        return json.dumps({"name": self.name, "description": self.description, "parameters": self.parameters})
 
 
 @dataclass(frozen=True)

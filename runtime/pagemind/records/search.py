@@ -31,4 +31,6 @@ class MessageHit:
     created_at: datetime
     score: float
     resident: bool
+    tokens: int = 0
+    """What it takes, or took, in the window."""
     scores: dict[str, float] = field(default_factory=dict[str, float])

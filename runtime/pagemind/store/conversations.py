@@ -65,6 +65,7 @@ async def append(session: AsyncSession, conversation_id: UUID, count: int, known
     return await change(session, conversation_id, next_seq=next_seq, known_revisions=known_revisions, **values)
 
 
-async def page_out(session: AsyncSession, conversation_id: UUID, count: int, **values: Any) -> None:
-    """Begin a new epoch with ``count`` messages fewer in the window."""
-    await change(session, conversation_id, paged_out=col(Conversation.paged_out) + count, **values)
+async def page_out(session: AsyncSession, conversation_id: UUID, count: int, known: dict[str, int], **values: Any) -> None:
+    """Begin a new epoch with ``count`` messages fewer in the window, and with these block revisions in its snapshot."""
+    paged_out = col(Conversation.paged_out) + count
+    await append(session, conversation_id, 0, known, paged_out=paged_out, **values)

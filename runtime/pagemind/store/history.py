@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, insert, select, update
@@ -32,9 +33,15 @@ async def place(session: AsyncSession, messages: Sequence[Message]) -> None:
         await session.execute(
             update(Message)
             .where(col(Message.id) == message.id)
-            .values(seq=message.seq, tokens=message.tokens)
+            .values(seq=message.seq, tokens=message.tokens, stamped=message.stamped)
             .execution_options(synchronize_session=False)
         )
+
+
+async def last_at(session: AsyncSession, conversation_id: UUID) -> datetime | None:
+    """When the last message of the history was made; None where it is empty."""
+    query = select(col(Message.created_at)).where(col(Message.conversation_id) == conversation_id, col(Message.seq) > 0)
+    return (await session.execute(query.order_by(col(Message.seq).desc()).limit(1))).scalar_one_or_none()
 
 
 async def notice_tokens(session: AsyncSession, conversation_id: UUID, resident_from: int) -> int:

@@ -30,7 +30,8 @@ _SCOPE = f"""
       LEFT JOIN message_embeddings e ON e.tenant_id = m.tenant_id AND e.message_id = m.id AND e.model = :model
     {_FILTER}
 """  # noqa: S608 - constants
-_HIT = "SELECT m.id, m.seq, m.role, m.content, m.created_at, m.seq >= c.resident_from AS resident"
+_HIT = """SELECT m.id, m.seq, m.role, m.content, m.created_at, m.tokens,
+       m.seq >= c.resident_from OR c.kept @> jsonb_build_array(jsonb_build_object('seq', m.seq)) AS resident"""
 _FROM = """
       JOIN conversations c ON c.tenant_id = m.tenant_id AND c.id = m.conversation_id
 """
@@ -122,5 +123,6 @@ def message_hit(row: Row[Any], scores: dict[str, float]) -> MessageHit:
         created_at=row.created_at,
         score=0.0,
         resident=row.resident,
+        tokens=row.tokens,
         scores=scores,
     )

@@ -26,6 +26,7 @@ _CLAIM = text(
           FROM runs r
          WHERE r.state IN ('queued', 'running')
            AND r.id <> ALL (:busy)
+           AND (:with_background OR NOT r.background)
            AND (r.state = 'queued' OR r.lease_until < now() OR r.worker_id = :worker_id
                 OR ('x' || substr(replace(r.worker_id::text, '-', ''), 1, 16))::bit(64)::bigint
                    NOT IN (SELECT worker_key FROM alive))
@@ -33,7 +34,7 @@ _CLAIM = text(
                SELECT 1 FROM runs earlier
                 WHERE earlier.tenant_id = r.tenant_id AND earlier.conversation_id = r.conversation_id
                   AND earlier.state IN ('queued', 'running') AND earlier.position < r.position)
-         ORDER BY r.position
+         ORDER BY r.background, r.position
          LIMIT 1
            FOR UPDATE SKIP LOCKED
     )
@@ -84,12 +85,21 @@ async def recent(
     return list((await session.execute(query)).scalars())
 
 
-async def claim(session: AsyncSession, worker_id: UUID, *, lease_seconds: float, busy: Collection[UUID] = ()) -> Run | None:
+async def claim(
+    session: AsyncSession,
+    worker_id: UUID,
+    *,
+    lease_seconds: float,
+    busy: Collection[UUID] = (),
+    with_background: bool = True,
+) -> Run | None:
     """Take the oldest run that may start now, or one that its worker left; None if there is none.
 
-    At most one run of a conversation runs, in the order of acceptance. ``busy`` are the runs this worker is already at.
+    At most one run of a conversation runs, in the order of acceptance; those in the background come last, or not at all
+    without ``with_background``. ``busy`` are the runs this worker is already at.
     """
-    values = {"worker_id": worker_id, "lease": timedelta(seconds=lease_seconds), "busy": list(busy)}
+    lease = timedelta(seconds=lease_seconds)
+    values = {"worker_id": worker_id, "lease": lease, "busy": list(busy), "with_background": with_background}
     run_id = (await session.execute(_CLAIM, values)).scalar_one_or_none()
     return None if run_id is None else await get(session, run_id)
 
@@ -139,6 +149,13 @@ async def going_on(session: AsyncSession, conversation_id: UUID) -> bool:
     """Whether a run of the conversation is in some worker's hands."""
     query = select(col(Run.id)).where(col(Run.conversation_id) == conversation_id, col(Run.state) == "running")
     return (await session.execute(query)).first() is not None
+
+
+async def unfinished(session: AsyncSession, conversation_id: UUID) -> bool:
+    """Whether a run of the conversation goes on or waits."""
+    states = ("queued", "running")
+    query = select(col(Run.id)).where(col(Run.conversation_id) == conversation_id, col(Run.state).in_(states))
+    return (await session.execute(query.limit(1))).first() is not None
 
 
 async def own_among(session: AsyncSession, conversation_id: UUID, run_ids: Collection[UUID]) -> frozenset[UUID]:

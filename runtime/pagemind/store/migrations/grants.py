@@ -31,7 +31,7 @@ GRANTS = {
     "steps": CHANGES,
     "tool_calls": CHANGES,
     "run_events": KEEPS,
-    "epochs": KEEPS,
+    "epochs": "SELECT, INSERT, UPDATE (prompt_tokens, cached_tokens, completion_tokens)",
     "page_faults": KEEPS,
 }
 

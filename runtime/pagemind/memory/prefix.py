@@ -1,0 +1,109 @@
+"""The prefix: how much of a prompt is the prompt before, word for word. Pure.
+
+A prefix cache serves what two prompts have in common from their beginning. Of the last prompt only digests are kept, one at
+each place where the next may part from it: after the frame (system text and tools), the snapshot, the summary, the history.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from itertools import accumulate
+
+from pagemind.records import Json, Prompt, PromptMessage
+
+DIGEST_BYTES = 16
+
+
+class Verdict(StrEnum):
+    """How a prompt began, beside the one of the step before."""
+
+    first = "first"
+    """There was none before."""
+    kept = "kept"
+    """With all of it: the invariant of an epoch."""
+    rolled = "rolled"
+    """With a part of it: a new epoch had begun."""
+    broken = "broken"
+    """With a part of it, in the same epoch: this must not be."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The prompt up to and with its first ``messages`` messages: its length in tokens, and what it was."""
+
+    messages: int
+    tokens: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The marks of one prompt, shortest first, and the epoch it belonged to."""
+
+    epoch: int
+    marks: tuple[Mark, ...]
+
+    def as_json(self) -> Json:
+        """As ``Conversation.prefix`` keeps it."""
+        return {"epoch": self.epoch, "marks": [asdict(mark) for mark in self.marks]}
+
+    @classmethod
+    def from_json(cls, data: Json | None) -> Ledger | None:
+        """What `as_json` wrote; None for None."""
+        return cls(data["epoch"], tuple(Mark(**mark) for mark in data["marks"])) if data else None
+
+
+@dataclass(frozen=True)
+class Common:
+    """What a prompt has in common with the one before."""
+
+    verdict: Verdict
+    tokens: int
+
+
+def ledger_of(prompt: Prompt, epoch: int, head: Sequence[int]) -> Ledger:
+    """The ledger of a prompt. ``head`` has the tokens of its parts before the history: frame, then each message of its own."""
+    lengths = [*accumulate(head)]
+    places = [*range(1, len(lengths) + 1), len(prompt.messages)]
+    tokens = [*lengths, prompt.segments.used]
+    return Ledger(epoch, tuple(map(Mark, places, tokens, digests(prompt, places))))
+
+
+def common(before: Ledger | None, prompt: Prompt, epoch: int) -> Common:
+    """How the prompt begins, beside the one before it."""
+    if before is None:
+        return Common(Verdict.first, 0)
+    now = digests(prompt, [mark.messages for mark in before.marks])
+    same = [mark for mark, digest in zip(before.marks, now, strict=True) if mark.digest == digest]
+    if same and same[-1] is before.marks[-1]:
+        return Common(Verdict.kept, same[-1].tokens)
+    verdict = Verdict.broken if before.epoch == epoch else Verdict.rolled
+    return Common(verdict, same[-1].tokens if same else 0)
+
+
+def same_frame(before: Ledger, prompt: Prompt) -> bool:
+    """Whether system text and tools are those of the prompt before."""
+    return digests(prompt, [1])[0] == before.marks[0].digest
+
+
+def digests(prompt: Prompt, places: Sequence[int]) -> list[str]:
+    """Digests of the tools with the first ``n`` messages, for each ``n`` of ``places``; of nothing where there are fewer."""
+    running = hashlib.blake2b("\n".join(tool.text for tool in prompt.tools).encode(), digest_size=DIGEST_BYTES)
+    at: dict[int, str] = {}
+    wanted = frozenset(places)
+    for count, message in enumerate(prompt.messages, 1):
+        running.update(encoded(message))
+        if count in wanted:
+            at[count] = running.hexdigest()
+    return [at.get(place, "") for place in places]
+
+
+def encoded(message: PromptMessage) -> bytes:
+    """The message as bytes that no other message has."""
+    calls = [(call.id, call.name, call.arguments) for call in message.calls]
+    parts = [message.role, message.content, message.reasoning, message.call_id, message.name, calls]
+    return json.dumps(parts).encode()
