@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pagemind.errors import ReplyTooLong
-from pagemind.model.wire import ReplyReader, chat_messages, plain_schema, request_body
+from pagemind.model.reply import ReplyReader
+from pagemind.model.wire import Dialect, chat_messages, plain_schema, request_body
 from pagemind.records import CallPiece, CallRequest, Prompt, PromptMessage, ReasoningPiece, TextPiece, ToolSchema
 
 NAMES = st.sampled_from(["core_memory_append", "archival_memory_search", "note"])
@@ -100,7 +101,7 @@ def test_users_in_a_row_become_one() -> None:
 def test_thinking_goes_back_only_where_a_field_is_named() -> None:
     message = PromptMessage("assistant", "x", reasoning="hm")
     assert chat_messages([message]) == [{"content": "x", "role": "assistant"}]
-    assert chat_messages([message], "reasoning_content")[0]["reasoning_content"] == "hm"
+    assert chat_messages([message], Dialect(reasoning_field="reasoning_content"))[0]["reasoning_content"] == "hm"
 
 
 def test_the_same_prompt_is_the_same_bytes_and_its_prefix_stays() -> None:

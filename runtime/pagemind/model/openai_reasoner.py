@@ -3,42 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, nullcontext
+from dataclasses import replace
 from urllib.parse import urlsplit
 
-from openai import AsyncStream
+from openai import APIStatusError, AsyncStream
 
-from pagemind.errors import ReasonerCutOff, ReasonerRefused
+from pagemind.errors import ReasonerCutOff, ReasonerError, ReasonerUnreachable
 from pagemind.model.client import make_client
-from pagemind.model.served import Server, ServerCounter
+from pagemind.model.host import Host
+from pagemind.model.reply import ReplyReader
+from pagemind.model.second_look import second_look
+from pagemind.model.served import Server
+from pagemind.model.server_counter import ServerCounter
+from pagemind.model.traits import Traits
 from pagemind.model.upstream import FAILURES, as_reasoner_error
-from pagemind.model.wire import Json, ReplyReader, request_body
-from pagemind.records import Piece, Prompt
+from pagemind.model.wire import error_text, refused_extra, request_body
+from pagemind.records import CallPiece, Completion, Piece, Prompt
 from pagemind.settings import Settings
 
 DEFAULT_WINDOW_TOKENS = 8192
-NOT_LISTED: Json = {}
+UNPROCESSABLE = frozenset({400, 422})
+FAILED_CONNECTIONS = (ReasonerUnreachable, ReasonerCutOff)
 
 
 class OpenAIReasoner:
-    """Streams replies from one model of one server. What the server says of itself is asked once, when it first answers."""
+    """Streams replies from one model of one server. What the server says of itself is asked once for each life of it."""
 
     is_language_model = True
 
     def __init__(
-        self,
-        settings: Settings,
-        url: str,
-        *,
-        model: str | None = None,
-        api_key: str = "",
-        window_tokens: int | None = None,
-        reasoning_field: str | None = None,
+        self, settings: Settings, url: str, *, model: str | None = None, api_key: str = "", window_tokens: int | None = None
     ) -> None:
-        """``window_tokens`` bounds the window further; ``reasoning_field`` names where this server takes thinking back."""
+        """``window_tokens`` bounds the window further."""
         self.url = without_password(url)
         self._api_key = api_key
-        self._model = model or ""
         self._silence_seconds = settings.reasoner_silence_seconds
         self._limit_chars = settings.reply_limit_chars
         self._client = make_client(
@@ -48,55 +48,78 @@ class OpenAIReasoner:
             silence_seconds=settings.reasoner_silence_seconds,
             limit_chars=settings.reply_limit_chars,
         )
-        self._server = Server(self._client)
-        self.tokens = ServerCounter(self._server, lambda: self._model)
+        self._host = Host(Server(self._client), self.url, model or "", self._told)
+        self.tokens = ServerCounter(self._host)
         self._set_window = settings.window_tokens
         self._bound_window = window_tokens
-        self._served_window: int | None = None
-        self._reasoning_field = reasoning_field
-        self._learned = False
-        self._learning = asyncio.Lock()
+        self._background_calls = settings.reasoner_background_calls
+        self._places = 0
+        self._background = asyncio.Semaphore(0)
 
     @property
     def name(self) -> str:
         """The model and where it is, for people."""
-        return f"{self._model or 'a model'} at {urlsplit(self.url).netloc or self.url}"
+        return f"{self.model or 'a model'} at {urlsplit(self.url).netloc or self.url}"
 
     @property
     def model(self) -> str:
         """The configured model, else the first that the server lists; empty until it has answered once."""
-        return self._model
+        return self._host.model
 
     @property
     def window_tokens(self) -> int:
         """As configured, else as the server says, else 8192."""
-        known = self._set_window or self._served_window
+        known = self._set_window or self._host.window
         if self._bound_window:
             return min(self._bound_window, known) if known else self._bound_window
         return known or DEFAULT_WINDOW_TOKENS
 
+    @property
+    def traits(self) -> tuple[tuple[str, Traits], ...]:
+        """What is known of the server, under its name."""
+        return ((self.name, self._host.traits),)
+
     async def learn(self) -> None:
-        """Ask the server, once, for its models, the context window and its tokenizer. Raises ``ReasonerError``."""
-        async with self._learning:
-            if self._learned:
-                return
-            try:
-                listed = await self._listed()
-                if not self._set_window:
-                    self._served_window = await self._server.window(self._model, listed)
-                await self.tokens.find_out()
-            except FAILURES as error:
-                raise self._told(error) from error
-            self._learned = True
+        """Ask the server what is not known yet of this life of it. Raises ``ReasonerError``."""
+        await self._host.learn()
+        try:
+            await self.tokens.find_out()
+        except FAILURES as error:
+            raise self._told(error) from error
+
+    async def settle(self, affinity: str) -> bool:
+        """Look whether the server is the one it was, where some time has passed; False where it is out of reach."""
+        return await self._host.settle()
 
     def home(self, affinity: str) -> str:
-        """The server's URL."""
-        return self.url
+        """The server's URL and, where it tells when it started, which life of it."""
+        return self._host.home
 
-    async def stream(self, prompt: Prompt) -> AsyncIterator[Piece]:
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         """The reply as it comes, last the ``Completion``. Raises ``ReasonerError``s and never retries."""
-        if not self._learned:
+        try:
             await self.learn()
+            gate = self._gate() if prompt.background else nullcontext()
+            async with gate, aclosing(self._pieces(prompt)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except FAILED_CONNECTIONS:
+            self._host.lost()
+            raise
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.close()
+
+    def _gate(self) -> asyncio.Semaphore:
+        """Background calls have fewer places than the server has slots, so that one is left for who waits."""
+        slots = self._host.traits.slots
+        places = max(1, min(self._background_calls, slots - 1) if slots else self._background_calls)
+        if places != self._places:
+            self._places, self._background = places, asyncio.Semaphore(places)
+        return self._background
+
+    async def _pieces(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         reader = ReplyReader(self._limit_chars)
         try:
             async with await self._post(prompt) as stream:
@@ -108,41 +131,35 @@ class OpenAIReasoner:
                 raise self._told(error) from error
         if not reader.ended:
             raise ReasonerCutOff("the stream ended without a finish reason", url=self.url)
-        yield reader.completion()
+        self._host.heard()
+        for piece in self._whole(reader.completion(), prompt):
+            yield piece
 
-    async def close(self) -> None:
-        """Close all connections."""
-        await self._client.close()
+    def _whole(self, reply: Completion, prompt: Prompt) -> list[Piece]:
+        """The completion, after the calls that only a second look found."""
+        seen = second_look(reply, prompt)
+        found = [CallPiece(call.name) for call in seen.calls] if seen is not reply else []
+        return [*found, replace(seen, served_by=self._host.home)]
 
     async def _post(self, prompt: Prompt) -> AsyncStream[object]:
-        # `client.post` hands the chunks over as they are; `chat.completions.create` would build models that assume a
-        # well-behaved server.
-        return await self._client.post(
-            "/chat/completions", cast_to=object, body=self._body(prompt), stream=True, stream_cls=AsyncStream[object]
-        )
+        """Send the prompt; once more without an extra that the server refuses, which is not offered to it again."""
+        while True:
+            dialect = self._host.traits.dialect
+            body = request_body(prompt, self.model, dialect)
+            try:
+                # `client.post` hands the chunks over as they are; `chat.completions.create` would build models that assume
+                # a well-behaved server.
+                return await self._client.post(
+                    "/chat/completions", cast_to=object, body=body, stream=True, stream_cls=AsyncStream[object]
+                )
+            except APIStatusError as error:
+                told = error_text(error.body if error.body is not None else error.message)
+                extra = refused_extra(dialect, body, told) if error.status_code in UNPROCESSABLE else None
+                if extra is None:
+                    raise
+                self._host.lacks(extra)
 
-    def _body(self, prompt: Prompt) -> Json:
-        # OpenAI's own newer models refuse `max_tokens`; several local servers know nothing else.
-        official = urlsplit(self.url).hostname == "api.openai.com"
-        reply_field = "max_completion_tokens" if official else "max_tokens"
-        return request_body(prompt, self._model, reply_field=reply_field, reasoning_field=self._reasoning_field)
-
-    async def _listed(self) -> Json:
-        """The model's entry in ``/v1/models``. A server without that list is fine as long as the model is configured."""
-        try:
-            models = await self._server.models()
-        except FAILURES as error:
-            told = self._told(error)
-            if self._model and isinstance(told, ReasonerRefused):
-                return {}
-            raise told from error
-        if not self._model:
-            if not models:
-                raise ReasonerRefused("it lists no chat model; set PAGEMIND_REASONER_MODEL", url=self.url, status=200)
-            self._model = str(models[0]["id"])
-        return next((entry for entry in models if entry["id"] == self._model), NOT_LISTED)
-
-    def _told(self, error: BaseException) -> Exception:
+    def _told(self, error: BaseException) -> ReasonerError:
         return as_reasoner_error(error, self.url, self._silence_seconds, self._api_key)
 
 

@@ -1,19 +1,14 @@
-"""What a server says of its models: their names and context windows, and a tokenizer if it has one."""
+"""What a server says of itself: its models and their context windows, its life, how it prints a chat in tokens."""
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from typing import Literal
+import re
+from collections.abc import Awaitable, Callable, Sequence
 
-import httpx2
-from openai import APIStatusError, AsyncOpenAI
+from openai import AsyncOpenAI
 
 from pagemind.errors import ReplyTooLong
 from pagemind.model.models import chat_models
-from pagemind.model.tokens import CACHED_TEXTS, TextCounter, estimate
 from pagemind.model.upstream import FAILURES
 from pagemind.model.wire import Json, list_of, object_of, text_of, whole
 
@@ -21,7 +16,8 @@ ASK_SECONDS = 5.0
 OLLAMA_DEFAULT_WINDOW = 4096
 """What Ollama gives a model that sets no ``num_ctx``; what stands beyond it is dropped from the prompt without a word."""
 WINDOW_FIELDS = ("max_model_len", "context_length", "context_window", "loaded_context_length", "n_ctx")
-PROBE_TEXT = "Hello, world"
+START = re.compile(r"^process_start_time_seconds (\S{1,40})$", re.MULTILINE)
+"""The line of Prometheus' text format in which a process says since when it runs, in seconds since 1970."""
 
 
 class Server:
@@ -45,6 +41,31 @@ class Server:
             if found := await self._window_by(question, model):
                 return found
         return whole(object_of(listed.get("meta")).get("n_ctx_train"))
+
+    async def version(self) -> str:
+        """The version that vLLM tells at this place; mostly empty elsewhere. Raises what the client does."""
+        return text_of((await self.get("/version")).get("version"))
+
+    async def start(self) -> str:
+        """When its process started, in its own words; empty where its metrics do not say. Raises what the client does."""
+        found = START.search(await self._client.get(self._root + "/metrics", cast_to=str, options={"timeout": ASK_SECONDS}))
+        return found[1] if found else ""
+
+    async def slots(self) -> int | None:
+        """How many calls llama.cpp carries at a time; None where the server does not say. Raises what the client does."""
+        return whole((await self.get("/props")).get("total_slots"))
+
+    async def chat_tokens(
+        self, model: str, messages: Sequence[Json], tools: Sequence[Json] = (), *, opens_reply: bool = False
+    ) -> list[object]:
+        """The tokens that vLLM's chat template makes of messages, up to where a reply begins if ``opens_reply``.
+
+        Raises what the client does; vLLM answers 400 where the template refuses the messages.
+        """
+        body: Json = {"add_generation_prompt": opens_reply, "messages": list(messages), "model": model}
+        if tools:
+            body["tools"] = list(tools)
+        return list(list_of((await self.post("/tokenize", body)).get("tokens")))
 
     async def get(self, path: str) -> Json:
         """The JSON object at a path from the server's root."""
@@ -86,72 +107,3 @@ def num_ctx(parameters: str) -> int | None:
     """``num_ctx`` of an Ollama model's parameters, which are lines of name and value."""
     fields = [line.split() for line in parameters.splitlines()]
     return next((int(field[1]) for field in fields if len(field) == 2 and field[0] == "num_ctx" and field[1].isdigit()), None)
-
-
-Tokenizing = Literal["vllm", "llama.cpp", "none"]
-
-
-class ServerCounter(TextCounter):
-    """Counts with the server's ``/tokenize``, vLLM's or llama.cpp's; by ``tokens.estimate`` where it has none."""
-
-    def __init__(self, server: Server, model: Callable[[], str]) -> None:
-        self._server = server
-        self._model = model
-        self._how: Tokenizing | None = None
-        self._finding = asyncio.Lock()
-        self._known: OrderedDict[bytes, int] = OrderedDict()
-
-    @property
-    def exact(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride] - found out by the first count
-        """Whether the server tokenizes; False until the first count has found out."""
-        return self._how in ("vllm", "llama.cpp")
-
-    async def count(self, text: str) -> int:
-        """The tokens of ``text`` alone. Estimated as well while the server is out of reach."""
-        if not text:
-            return 0
-        text = text.encode("utf-8", "replace").decode()
-        key = hashlib.blake2b(text.encode(), digest_size=16).digest()
-        if key in self._known:
-            self._known.move_to_end(key)
-            return self._known[key]
-        try:
-            counted = await self._asked(text, await self.find_out())
-        except (*FAILURES, ReplyTooLong):
-            counted = None
-        if counted is None:
-            return estimate(text)
-        self._known[key] = counted
-        if len(self._known) > CACHED_TEXTS:
-            self._known.popitem(last=False)
-        return counted
-
-    async def find_out(self) -> Tokenizing:
-        """Which ``/tokenize`` the server has: asked once, remembered. Raises what the client raises when it is down."""
-        async with self._finding:
-            if self._how is None:
-                self._how = await self._probe()
-            return self._how
-
-    async def _probe(self) -> Tokenizing:
-        candidates: tuple[Tokenizing, ...] = ("vllm", "llama.cpp")
-        for how in candidates:
-            try:
-                if await self._asked(PROBE_TEXT, how):
-                    return how
-            except APIStatusError:
-                continue
-            except (ValueError, httpx2.DecodingError):
-                continue
-        return "none"
-
-    async def _asked(self, text: str, how: Tokenizing) -> int | None:
-        match how:
-            case "vllm":
-                body = {"add_special_tokens": False, "model": self._model(), "prompt": text}
-                return whole((await self._server.post("/tokenize", body)).get("count"))
-            case "llama.cpp":
-                found = (await self._server.post("/tokenize", {"content": text})).get("tokens")
-                return len(list_of(found)) or None
-            case "none":
-                return None

@@ -1,61 +1,100 @@
-"""The OpenAI chat wire: a ``Prompt`` becomes a request body, streamed chunks become ``Piece``s. No other file knows it."""
+"""The OpenAI chat wire: a ``Prompt`` becomes a request body; ``model/reply.py`` is the way back. No other file knows it."""
 
 from __future__ import annotations
 
 import json
-import secrets
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast
 
-from pagemind.errors import ReplyTooLong
-from pagemind.records import (
-    CallPiece,
-    CallRequest,
-    Completion,
-    Piece,
-    Prompt,
-    PromptMessage,
-    ReasoningPiece,
-    TextPiece,
-    ToolSchema,
-    Usage,
-)
+from pagemind.records import CallRequest, Prompt, PromptMessage, ToolSchema
 
 Json = dict[str, Any]
 
 NOT_IN_SCHEMAS = frozenset({"maxLength", "minLength", "pattern"})
 """vLLM's tool parsers break on them; lengths are checked when the call is made."""
-REASONING_FIELDS = ("reasoning_content", "reasoning")
 
 
 # --- there -------------------------------------------------------------------------------------------------------------
 
 
-def request_body(prompt: Prompt, model: str, *, reply_field: str = "max_tokens", reasoning_field: str | None = None) -> Json:
-    """The body of ``POST /chat/completions``: the same bytes for the same prompt, keys sorted, tools in the given order.
+@dataclass(frozen=True)
+class Dialect:
+    """How one server wants its requests. The default is what any OpenAI-compatible server understands."""
 
-    ``reasoning_field`` names the field in which this server's family takes earlier thinking back; None sends none.
-    """
-    body: Json = {"messages": chat_messages(prompt.messages, reasoning_field), "model": prompt.model or model}
-    body |= {reply_field: prompt.max_reply_tokens, "stream": True, "stream_options": {"include_usage": True}}
+    reply_field: str = "max_tokens"
+    reasoning_field: str | None = None
+    """The field in which it takes earlier thinking back; None sends none."""
+    merges_users: bool = True
+    """Users in a row are sent as one message: many chat templates demand that roles alternate."""
+    strict: bool = False
+    """It constrains arguments to their schema for tools that say ``strict``."""
+    priority: bool = False
+    """It takes a ``priority``, where the smaller number goes first."""
+    cache_salt: bool = False
+    """It takes a ``cache_salt``."""
+
+
+ANY_SERVER = Dialect()
+BACKGROUND_PRIORITY = 100
+"""Calls that somebody waits for have the default, 0, and say nothing."""
+
+
+def request_body(prompt: Prompt, model: str, dialect: Dialect = ANY_SERVER) -> Json:
+    """The body of ``POST /chat/completions``: the same bytes for the same prompt, keys sorted, tools in the given order."""
+    body: Json = {"messages": chat_messages(prompt.messages, dialect), "model": prompt.model or model}
+    body |= {dialect.reply_field: prompt.max_reply_tokens, "stream": True, "stream_options": {"include_usage": True}}
     if prompt.temperature is not None:
         body["temperature"] = prompt.temperature
     if prompt.tools:
-        body["tools"] = [chat_tool(tool) for tool in prompt.tools]
+        body["tools"] = chat_tools(prompt.tools, dialect)
         if prompt.tool_choice != "auto":
             body["tool_choice"] = prompt.tool_choice
+    if prompt.background and dialect.priority:
+        body["priority"] = BACKGROUND_PRIORITY
+    if prompt.cache_salt and dialect.cache_salt:
+        body["cache_salt"] = prompt.cache_salt
     return {name: body[name] for name in sorted(body)}
 
 
-def chat_messages(messages: Iterable[PromptMessage], reasoning_field: str | None = None) -> list[Json]:
-    """The messages as the wire has them. Users in a row become one: many templates demand that roles alternate."""
+Extra = Literal["priority", "cache_salt", "strict"]
+REFUSED_EXTRAS: dict[Extra, re.Pattern[str]] = {
+    "priority": re.compile(r"priority", re.IGNORECASE),
+    "cache_salt": re.compile(r"cache.?salt", re.IGNORECASE),
+    "strict": re.compile(r"\bstrict|structur\w+.(?:tag|output)|grammar|json.?schema", re.IGNORECASE),
+}
+
+
+def refused_extra(dialect: Dialect, body: Json, evidence: str) -> Extra | None:
+    """The extra of ``body`` that an answer of 400 complains about; None if it is about none of them."""
+    stands: dict[Extra, bool] = {
+        "priority": "priority" in body,
+        "cache_salt": "cache_salt" in body,
+        "strict": dialect.strict and "tools" in body,
+    }
+    return next((extra for extra, words in REFUSED_EXTRAS.items() if stands[extra] and words.search(evidence)), None)
+
+
+def without(dialect: Dialect, extra: Extra) -> Dialect:
+    """The dialect without that extra."""
+    match extra:
+        case "priority":
+            return replace(dialect, priority=False)
+        case "cache_salt":
+            return replace(dialect, cache_salt=False)
+        case "strict":
+            return replace(dialect, strict=False)
+
+
+def chat_messages(messages: Iterable[PromptMessage], dialect: Dialect = ANY_SERVER) -> list[Json]:
+    """The messages as the wire has them."""
     sent: list[Json] = []
     for message in messages:
-        if message.role == "user" and sent and sent[-1]["role"] == "user":
+        if dialect.merges_users and message.role == "user" and sent and sent[-1]["role"] == "user":
             sent[-1]["content"] += f"\n\n{message.content}"
         else:
-            sent.append(chat_message(message, reasoning_field))
+            sent.append(chat_message(message, dialect.reasoning_field))
     return sent
 
 
@@ -87,10 +126,15 @@ def sendable(arguments: str) -> str:
     return arguments if isinstance(parsed, dict) else json.dumps({"malformed_arguments": arguments[:500]})
 
 
-def chat_tool(tool: ToolSchema) -> Json:
-    """A tool's declaration. Its properties keep their order: models write arguments in it."""
-    function = {"description": tool.description, "name": tool.name, "parameters": plain_schema(tool.parameters)}
-    return {"function": function, "type": "function"}
+def chat_tools(tools: Iterable[ToolSchema], dialect: Dialect = ANY_SERVER) -> list[Json]:
+    """The declarations of tools, in the given order. Properties keep theirs: models write arguments in it."""
+    return [chat_tool(tool, strict=dialect.strict) for tool in tools]
+
+
+def chat_tool(tool: ToolSchema, *, strict: bool) -> Json:
+    """A tool's declaration."""
+    function: Json = {"description": tool.description, "name": tool.name, "parameters": plain_schema(tool.parameters)}
+    return {"function": function | {"strict": True} if strict else function, "type": "function"}
 
 
 def plain_schema(schema: Any) -> Any:
@@ -107,139 +151,7 @@ def plain_schema(schema: Any) -> Any:
     }
 
 
-# --- and back ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class CallDraft:
-    """A tool call as far as it has come."""
-
-    index: int | None
-    id: str = ""
-    name: str = ""
-    arguments: str = ""
-    announced: bool = False
-
-    def add(self, delta: Json) -> None:
-        """Add a delta. The name may come in pieces, or whole and again in each chunk."""
-        self.id = self.id or text_of(delta.get("id"))
-        function = object_of(delta.get("function"))
-        piece = text_of(function.get("name"))
-        self.name += "" if piece == self.name else piece
-        arguments = function.get("arguments")
-        self.arguments += json.dumps(arguments, ensure_ascii=False) if isinstance(arguments, dict) else text_of(arguments)
-
-    def begun(self) -> Iterable[Piece]:
-        """Announce the call, once, as soon as its name is whole."""
-        if not self.announced and self.name:
-            self.announced = True
-            yield CallPiece(self.name)
-
-    def request(self) -> CallRequest:
-        """The call. No text at all means no arguments; a missing id is made up, since returns refer to it."""
-        return CallRequest(
-            self.id or f"call_{secrets.token_hex(8)}", self.name, (self.arguments.strip() and self.arguments) or "{}"
-        )
-
-
-class ReplyReader:
-    """Puts a reply together from its chunks, whatever liberties the server takes."""
-
-    def __init__(self, limit_chars: int) -> None:
-        self._limit_chars = limit_chars
-        self._chars = 0
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
-        self._calls: list[CallDraft] = []
-        self._finish_reason = ""
-        self._usage: Json = {}
-        self._usage_alone = False
-        self._model = ""
-
-    @property
-    def ended(self) -> bool:
-        """Whether the reply came to its end: a finish reason, or the usage chunk that only ever stands last."""
-        return bool(self._finish_reason) or self._usage_alone
-
-    def read(self, chunk: object) -> Iterable[Piece]:
-        """The pieces in one chunk. Raises ``ReplyTooLong`` once text, thinking and arguments pass the limit together."""
-        data = object_of(chunk)
-        choices = [object_of(choice) for choice in list_of(data.get("choices"))]
-        self._model = self._model or text_of(data.get("model"))
-        if usage := object_of(data.get("usage")):
-            self._usage = usage
-            self._usage_alone = self._usage_alone or not choices
-        for choice in choices[:1]:
-            yield from self._delta(object_of(choice.get("delta")))
-            self._finish_reason = text_of(choice.get("finish_reason")) or self._finish_reason
-            if self._finish_reason:
-                yield from (piece for call in self._calls for piece in call.begun())
-
-    def completion(self) -> Completion:
-        """The whole reply."""
-        calls = tuple(call.request() for call in self._calls)
-        return Completion(
-            text="".join(self._text),
-            calls=calls,
-            reasoning="".join(self._reasoning),
-            finish_reason=self._finish_reason or ("tool_calls" if calls else "stop"),
-            usage=usage_of(self._usage),
-            model=self._model,
-        )
-
-    def _delta(self, delta: Json) -> Iterable[Piece]:
-        for field in REASONING_FIELDS:
-            if thought := text_of(delta.get(field)):
-                self._count(thought)
-                self._reasoning.append(thought)
-                yield ReasoningPiece(thought)
-                break
-        if text := text_of(delta.get("content")):
-            self._count(text)
-            self._text.append(text)
-            yield TextPiece(text)
-        for part in list_of(delta.get("tool_calls")):
-            yield from self._call_delta(object_of(part))
-
-    def _call_delta(self, delta: Json) -> Iterable[Piece]:
-        draft = self._draft(delta)
-        before = len(draft.arguments) + len(draft.name)
-        draft.add(delta)
-        self._count_chars(len(draft.arguments) + len(draft.name) - before)
-        if draft.arguments:
-            yield from draft.begun()
-
-    def _draft(self, delta: Json) -> CallDraft:
-        """The call that a delta goes on with, or a new one: by index; without one, by id; with neither, the last."""
-        index, call_id = delta.get("index"), text_of(delta.get("id"))
-        index = index if isinstance(index, int) else None
-        for draft in reversed(self._calls):
-            same_id = not call_id or not draft.id or draft.id == call_id
-            if same_id and (index is None or draft.index is None or draft.index == index):
-                if index is None and call_id and draft.id != call_id:
-                    continue
-                return draft
-        draft = CallDraft(index)
-        self._calls.append(draft)
-        return draft
-
-    def _count(self, text: str) -> None:
-        self._count_chars(len(text))
-
-    def _count_chars(self, count: int) -> None:
-        self._chars += count
-        if self._chars > self._limit_chars:
-            raise ReplyTooLong(limit=self._limit_chars)
-
-
-def usage_of(usage: Json) -> Usage:
-    """Token counts as the server reported them."""
-    details = object_of(usage.get("prompt_tokens_details"))
-    return Usage(
-        prompt_tokens=whole(usage.get("prompt_tokens")),
-        cached_tokens=whole(details.get("cached_tokens")),
-        completion_tokens=whole(usage.get("completion_tokens")),
-    )
+# --- and back: other people's JSON, read with suspicion ------------------------------------------------------------------
 
 
 def error_text(body: object) -> str:
