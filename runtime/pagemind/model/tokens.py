@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
@@ -50,8 +48,7 @@ class TextCounter(ABC):
 
     async def frame(self, system: PromptMessage, tools: Sequence[ToolSchema]) -> int:
         """The tokens of the system message and the tools."""
-        lines = [json.dumps(asdict(tool), sort_keys=True) for tool in tools]
-        return sum([await self.count(text) for text in (system.content, *lines)])
+        return sum([await self.count(text) for text in (system.content, *(tool.text for tool in tools))])
 
     async def added(self, messages: Sequence[PromptMessage]) -> int:
         """The tokens of the messages' texts and calls."""
