@@ -33,6 +33,10 @@ class DemoReasoner:
         self.tokens = WordPieceCounter()
         self._word_seconds = word_seconds
 
+    async def settle(self, affinity: str) -> bool:
+        """True: there is no server to lose."""
+        return True
+
     def home(self, affinity: str) -> str:
         """Nowhere: it caches nothing."""
         return ""

@@ -16,6 +16,7 @@ from pagemind.errors import ReasonerError
 from pagemind.model.demo import DemoReasoner
 from pagemind.model.models import chat_models
 from pagemind.model.reasoner import Reasoner
+from pagemind.model.replicas import Replica, Replicas
 from pagemind.settings import Settings
 
 PORTS = (8000, 11434, 1234, 8080)
@@ -34,6 +35,7 @@ async def find_reasoner(
 ) -> Reasoner:
     """The reasoner for an agent's ``model`` section (``endpoint``, ``name``, ``window_tokens``) and the settings.
 
+    Several URLs with commas between them are replicas, with one key for all.
     ``api_key`` is the section's secret, resolved; the settings' key goes to the settings' URL only. A configured server that
     does not answer is an error at the first call, never a reason to fall back.
     """
@@ -47,14 +49,25 @@ async def find_reasoner(
     if api_key is None and configured and settings.reasoner_url:
         api_key = settings.reasoner_api_key
     model = spec.get("name") or (settings.reasoner_model if configured else None)
+    urls = dict.fromkeys(part.strip() for part in url.split(",") if part.strip())
+    secret = api_key.get_secret_value() if api_key else ""
+    members = [open_server(settings, each, model=model, api_key=secret, window_tokens=window) for each in urls or [url]]
+    await asyncio.gather(*(met(member) for member in members))
+    return members[0] if len(members) == 1 else Replicas(members)
+
+
+def open_server(settings: Settings, url: str, **details: Any) -> Replica:
+    """The reasoner behind one server. ``details`` are the keywords of ``OpenAIReasoner``."""
     # The openai client takes half a second to import: only those pay for it who have a server to talk to.
     module = importlib.import_module("pagemind.model.openai_reasoner")
-    secret = api_key.get_secret_value() if api_key else ""
-    reasoner = module.OpenAIReasoner(settings, url, model=model, api_key=secret, window_tokens=window)
+    return cast("Replica", module.OpenAIReasoner(settings, url, **details))
+
+
+async def met(member: Replica) -> None:
+    """Ask a server what it is, now if it answers soon, else at the first call."""
     with contextlib.suppress(ReasonerError, TimeoutError):
         async with asyncio.timeout(LEARN_SECONDS):
-            await reasoner.learn()
-    return cast("Reasoner", reasoner)
+            await member.learn()
 
 
 async def first_serving(ports: Sequence[int]) -> str | None:

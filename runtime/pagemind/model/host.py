@@ -9,8 +9,9 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from pagemind.errors import ReasonerError, ReasonerRefused
+from pagemind.model.probes import answered, find_traits
 from pagemind.model.served import Server
-from pagemind.model.traits import Traits, answered, find_traits
+from pagemind.model.traits import Traits
 from pagemind.model.upstream import FAILURES
 from pagemind.model.wire import Extra, Json, without
 

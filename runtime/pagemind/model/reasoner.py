@@ -41,6 +41,13 @@ class Reasoner(Protocol):
         """Counts as this model would."""
         ...
 
+    async def settle(self, affinity: str) -> bool:
+        """Make sure, by asking where some time has passed or a call has failed, that ``home`` tells the truth right after.
+
+        Never raises; False where no server is within reach.
+        """
+        ...
+
     def home(self, affinity: str) -> str:
         """Which server the next prompt of that affinity would go to, and which life of it; empty where nothing is cached.
 
@@ -49,7 +56,10 @@ class Reasoner(Protocol):
         ...
 
     def stream(self, prompt: Prompt) -> AsyncIterator[Piece]:
-        """The reply as it comes: pieces, and last exactly one ``Completion``. Never retries; raises ``ReasonerError``s."""
+        """The reply as it comes: pieces, and last exactly one ``Completion``. Raises ``ReasonerError``s.
+
+        Never retries; replicas pass a prompt on before its first piece.
+        """
         ...
 
     async def close(self) -> None:

@@ -106,7 +106,7 @@ def read_qwen_coder(text: str, at: int, tools: Tools) -> tuple[list[Call], int]:
 def read_glm(text: str, at: int, tools: Tools) -> tuple[list[Call], int]:
     """``<tool_call>NAME<arg_key>KEY</arg_key><arg_value>VALUE</arg_value></tool_call>``."""
     head = expect(r"\s*<tool_call>\s*([\w.-]+)", text, at)
-    pairs, at = pairs_at(r"\s*<arg_key>\s*(.*?)\s*</arg_key>\s*<arg_value>(.*?)</arg_value>", text, head.end())
+    pairs, at = pairs_at(r"\s*<arg_key>\s*([^\s<]+)\s*</arg_key>\s*<arg_value>(.*?)</arg_value>", text, head.end())
     return [typed(head[1], pairs, tools)], expect(r"\s*</tool_call>", text, at).end()
 
 

@@ -53,6 +53,10 @@ class ScriptedReasoner:
         self.home_name = ""
         self._lines: deque[Line] = deque()
 
+    async def settle(self, affinity: str) -> bool:
+        """True: there is no server to lose."""
+        return True
+
     def home(self, affinity: str) -> str:
         """``home_name``, which a test may set as if there were a server with a cache."""
         return self.home_name

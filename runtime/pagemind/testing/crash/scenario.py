@@ -85,6 +85,10 @@ class TaskReasoner:
     def __init__(self) -> None:
         self.tokens: TokenCounter = WordCounter()
 
+    async def settle(self, affinity: str) -> bool:
+        """True: there is no server to lose."""
+        return True
+
     def home(self, affinity: str) -> str:
         """Nowhere: it caches nothing."""
         return ""

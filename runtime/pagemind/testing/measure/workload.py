@@ -42,6 +42,10 @@ class InstantReasoner:
         self.calls: dict[str, list[tuple[float, float]]] = {}
         self.prompt_messages: list[int] = []
 
+    async def settle(self, affinity: str) -> bool:
+        """True: there is no server to lose."""
+        return True
+
     def home(self, affinity: str) -> str:
         """Nowhere: it caches nothing."""
         return ""
