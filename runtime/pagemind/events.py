@@ -95,7 +95,8 @@ class CallsMalformed:
 class Compacted:
     """The oldest exchanges were paged out behind a summary; a new epoch began.
 
-    ``cause`` is a `records.Cause`; ``kept`` messages of those that left stay in view word for word.
+    ``cause`` is a `records.Cause`; ``kept`` messages of those that left stay in view word for word. The summary was asked for
+    with ``prompt_tokens``, of which a cache served ``cached_tokens``; 0 where no server says so.
     """
 
     messages: int
@@ -108,6 +109,8 @@ class Compacted:
     summary_tokens: int = 0
     kept: int = 0
     milliseconds: float = 0.0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
     type: Literal["compacted"] = "compacted"
 
 

@@ -147,4 +147,6 @@ def compacted(epoch: Epoch) -> Compacted:
         summary_tokens=epoch.summary_tokens,
         kept=len(epoch.kept),
         milliseconds=epoch.milliseconds,
+        prompt_tokens=epoch.prompt_tokens,
+        cached_tokens=epoch.cached_tokens,
     )

@@ -1,4 +1,4 @@
-"""The hub: events of this process's runs, live. What is missed here is in the store."""
+"""The hub: events of this process's runs and conversations, live. What is missed here is in the store."""
 
 from __future__ import annotations
 

@@ -184,6 +184,13 @@ class Runtime:
                 self._indexer.wake()
             yield event
 
+    async def listen(self, conversation_id: UUID) -> AsyncIterator[Event]:
+        """What happens to the conversation between its runs, from now on: Compacted. Never ends by itself."""
+        with self.kernel.hub.listen(conversation_id) as queue:
+            while True:
+                _, event = await queue.get()
+                yield event
+
     async def ask(self, conversation_id: UUID, text: str) -> str:
         """Send an input and wait for the answer; RunFailed if the run did not end well."""
         run = await self.accept(conversation_id, text)
