@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -21,7 +22,18 @@ from pagemind.errors import (
 from pagemind.model.openai_reasoner import OpenAIReasoner
 from pagemind.records import CallPiece, Completion, Piece, Prompt, PromptMessage, TextPiece, ToolSchema
 from pagemind.settings import Settings
-from pagemind.testing.openai_server import CHAT, MODELS, STREAM_HEAD, OpenAIServer, Request, Write, answers, delta, streams
+from pagemind.testing.openai_server import (
+    CHAT,
+    MODELS,
+    STREAM_HEAD,
+    Held,
+    OpenAIServer,
+    Request,
+    Write,
+    answers,
+    delta,
+    streams,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -305,3 +317,44 @@ async def test_without_a_tokenizer_counts_are_estimates_and_say_so(server: OpenA
     await reasoner.learn()
     assert not reasoner.tokens.exact
     assert 5 <= await reasoner.tokens.count("The quick brown fox jumps over the lazy dog.") <= 15
+
+
+async def test_a_call_that_the_server_did_not_parse_is_found_in_the_text(
+    server: OpenAIServer, reasoner: OpenAIReasoner
+) -> None:
+    written = 'So be it.\n<tool_call>\n{"name": "note", "arguments": {"pattern": "x"}}\n</tool_call>'
+    server.routes[CHAT] = streams(delta(content=written), delta("stop"))
+    came = await pieces(reasoner)
+    last = came[-1]
+    assert isinstance(last, Completion)
+    assert [(call.name, call.arguments) for call in last.calls] == [("note", '{"pattern": "x"}')]
+    assert (last.text, last.finish_reason) == ("So be it.", "tool_calls")
+    assert CallPiece("note") in came
+
+
+async def test_background_calls_wait_for_a_place_and_others_never_do(server: OpenAIServer, reasoner: OpenAIReasoner) -> None:
+    held = Held(streams(delta("stop", content="ok")))
+    server.routes[CHAT] = held
+    background = [asyncio.create_task(pieces(reasoner, replace(PROMPT, background=True))) for _ in range(5)]
+    await held.until(2)
+    waited_for = [asyncio.create_task(pieces(reasoner)) for _ in range(3)]
+    await held.until(3)
+    await asyncio.sleep(0.1)
+    assert server.asked(CHAT) == 2 + 3
+    background.pop(0).cancel()
+    await held.until(1)
+    held.go()
+    assert all([len(await call) > 1 for call in (*background, *waited_for)])
+    assert server.asked(CHAT) == 5 + 3
+
+
+async def test_of_two_slots_one_is_left_for_who_waits(server: OpenAIServer, reasoner: OpenAIReasoner) -> None:
+    held = Held(streams(delta("stop", content="ok")))
+    server.routes |= {CHAT: held, "/props": answers(200, {"total_slots": 2})}
+    background = [asyncio.create_task(pieces(reasoner, replace(PROMPT, background=True))) for _ in range(3)]
+    await held.until(1)
+    await asyncio.sleep(0.1)
+    assert server.asked(CHAT) == 1
+    held.go()
+    await asyncio.gather(*background)
+    assert server.asked(CHAT) == 3

@@ -141,6 +141,30 @@ def in_turn(*plays: Play) -> Play:
     return play
 
 
+class Held:
+    """Holds every request back, on whichever servers it plays, until it is let ``go``; then plays what it was given."""
+
+    def __init__(self, play: Play) -> None:
+        self._play = play
+        self._came = asyncio.Semaphore(0)
+        self._let_go = asyncio.Event()
+
+    async def __call__(self, request: Request, write: Write) -> None:
+        """Wait, then play."""
+        self._came.release()
+        await self._let_go.wait()
+        await self._play(request, write)
+
+    async def until(self, more: int) -> None:
+        """Wait until so many more requests have come."""
+        for _ in range(more):
+            await self._came.acquire()
+
+    def go(self) -> None:
+        """Let all go on, and those that come later."""
+        self._let_go.set()
+
+
 @asynccontextmanager
 async def openai_server() -> AsyncGenerator[OpenAIServer]:
     """A server on a free port that lists the model ``m`` with 4321 tokens of context."""
