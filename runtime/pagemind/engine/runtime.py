@@ -17,6 +17,7 @@ from pagemind.engine.early import EarlyPaging
 from pagemind.engine.indexer import Indexer
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.memory import Memory
+from pagemind.engine.paging import SOON_TURNS, PagingReport, paging_of
 from pagemind.engine.policy import Limits, policy_of
 from pagemind.engine.prompts import Prose
 from pagemind.engine.salt import cache_salt
@@ -240,6 +241,10 @@ class Runtime:
     async def context(self, conversation_id: UUID) -> ContextReport:
         """What stands in the window now, and what is out."""
         return (await look(self.kernel, conversation_id))[1]
+
+    async def paging(self, conversation_id: UUID, *, soon_turns: int = SOON_TURNS) -> PagingReport:
+        """What each epoch of the conversation was, and what was needed again within ``soon_turns``; UnknownRecord."""
+        return await paging_of(self.kernel, conversation_id, soon_turns=soon_turns)
 
     async def compact(self, conversation_id: UUID) -> Compacted | None:
         """Page out what may go, now; None if that is less than a summary of it. ConversationBusy while a run goes on."""

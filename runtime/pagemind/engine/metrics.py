@@ -1,0 +1,84 @@
+"""Metrics: a tenant's totals in the text format of Prometheus, all of it from the store, so that a restart loses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from pagemind.memory.prefix import Verdict
+from pagemind.records import Cause
+from pagemind.store import paging_report
+from pagemind.store.database import Database
+from pagemind.store.paging_report import Labelled, Totals
+
+UNFINISHED = ("queued", "running")
+
+
+class TotalsCollector:
+    """Shows totals that were read before as metrics, under names that begin with ``pagemind_``, in base units."""
+
+    def __init__(self, totals: Totals) -> None:
+        self._totals = totals
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics, each with what it means."""
+        totals = self._totals
+        for name, meaning, value in plain_counters(totals):
+            yield CounterMetricFamily(f"pagemind_{name}", meaning, value=value)
+        prefixes = {**{(verdict.value,): 0 for verdict in Verdict}, **by_labels(totals.prefixes)}
+        yield counter("prefix", "Prompts by how they began, beside the one before.", ["verdict"], prefixes)
+        broken = prefixes[Verdict.broken.value,]
+        yield counter("prefix_broken", "Prompts that broke the invariant of their epoch: always 0.", [], {(): broken})
+        causes = {**{(cause.value,): 0 for cause in Cause}, **by_labels(totals.causes)}
+        yield counter("epochs", "Epochs that began, the first of each conversation aside.", ["cause"], causes)
+        ended = {labels: count for labels, count in by_labels(totals.runs).items() if labels[0] not in UNFINISHED}
+        yield counter("runs", "Runs that ended.", ["state", "stop_reason"], ended)
+        going = by_labels(totals.runs)
+        waiting = GaugeMetricFamily("pagemind_unfinished_runs", "Runs that go on or wait.", labels=["state"])
+        for state in UNFINISHED:
+            waiting.add_metric([state], going.get((state, ""), 0))
+        yield waiting
+
+
+def plain_counters(totals: Totals) -> list[tuple[str, str, float]]:
+    """Name, meaning and value of the counters that have no labels."""
+    return [
+        ("steps", "Model calls that became history.", totals.steps),
+        ("prompt_tokens", "Tokens of the steps' prompts.", totals.prompt_tokens),
+        ("cached_tokens", "Of these, tokens that the model server served from its cache.", totals.cached_tokens),
+        ("common_prefix_tokens", "Of these, tokens that began the prompt of the step before, too.", totals.common_tokens),
+        ("completion_tokens", "Tokens of the steps' replies.", totals.completion_tokens),
+        ("token_count_mismatches", "Steps whose prompt the server counted otherwise than we did.", totals.miscounted),
+        ("paged_out_messages", "Messages that left a window.", totals.paged_out_messages),
+        ("paged_out_tokens", "Tokens of the messages that left a window.", totals.paged_out_tokens),
+        ("page_faults", "Paged-out messages that a search brought back.", totals.faults),
+        ("page_fault_tokens", "Tokens of the messages that were brought back.", totals.fault_tokens),
+        ("compaction_prompt_tokens", "Prompt tokens of the calls that compactions took.", totals.summary_prompt_tokens),
+        ("compaction_cached_tokens", "Of these, tokens that came from the cache.", totals.summary_cached_tokens),
+        ("compaction_completion_tokens", "Reply tokens of the calls that compactions took.", totals.summary_completion_tokens),
+        ("compaction_seconds", "Time that compactions took.", totals.milliseconds / 1000),
+    ]
+
+
+def counter(name: str, meaning: str, labels: Sequence[str], values: dict[tuple[str, ...], int]) -> CounterMetricFamily:
+    """A counter with a sample for each combination of labels."""
+    family = CounterMetricFamily(f"pagemind_{name}", meaning, labels=labels)
+    for combination, value in sorted(values.items()):
+        family.add_metric(combination, value)
+    return family
+
+
+def by_labels(counts: Sequence[Labelled]) -> dict[tuple[str, ...], int]:
+    """Labels -> count."""
+    return {each.labels: each.count for each in counts}
+
+
+async def metrics_text(database: Database) -> str:
+    """The tenant's metrics as Prometheus scrapes them (text format 0.0.4). Raises StoreError."""
+    async with database.transaction() as session:
+        totals = await paging_report.totals(session)
+    registry = CollectorRegistry()
+    registry.register(TotalsCollector(totals))
+    return generate_latest(registry).decode()
