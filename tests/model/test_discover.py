@@ -13,6 +13,7 @@ from pagemind.model.discover import find_reasoner
 from pagemind.records import Prompt, PromptMessage
 from pagemind.settings import Settings
 from pagemind.testing.openai_server import CHAT, MODELS, OpenAIServer, Request, Write, answers, delta, openai_server, streams
+from pagemind.testing.vllm_server import WordTemplate, dress_as_vllm
 
 pytestmark = pytest.mark.anyio
 
@@ -91,6 +92,28 @@ async def test_doctor_is_told_what_a_server_can_and_cannot(server: OpenAIServer,
     assert "--tool-strict-level" in results["calls tools"].fix
     assert "4321" in results["context length"].detail
     assert "estimated" in results["tokenizer"].detail
+    await reasoner.close()
+
+
+async def test_doctor_is_told_what_a_vllm_does_beyond_the_plain_wire(server: OpenAIServer, settings: Settings) -> None:
+    dress_as_vllm(server, WordTemplate(keeps_thinking=False))
+    reasoner = await find_reasoner(settings.model_copy(update={"reasoner_url": server.url}))
+    results = {result.name: result for result in await check_reasoner(reasoner)}
+    assert "vLLM 0.32.0, strict arguments" in results["server"].detail
+    assert "--enable-prompt-tokens-details" in results["prefix cache"].fix
+    assert (results["priority"].ok, results["prompt counts"].ok, results["chat template"].ok) == (True, True, False)
+    assert "exact" in results["prompt counts"].detail
+    assert results["chat template"].fix
+    await reasoner.close()
+
+
+async def test_doctor_is_told_of_a_plain_server_in_one_line(server: OpenAIServer, settings: Settings) -> None:
+    server.routes[CHAT] = streams(delta("stop", content="ok"))
+    reasoner = await find_reasoner(settings.model_copy(update={"reasoner_url": server.url}))
+    results = {result.name: result for result in await check_reasoner(reasoner)}
+    assert results["server"].ok
+    assert results["prefix cache"].ok
+    assert "priority" not in results
     await reasoner.close()
 
 

@@ -1,13 +1,15 @@
-"""What doctor asks of a reasoner: reachable, streams, calls a tool when it must, its window, its tokenizer."""
+"""What doctor asks of a reasoner: reachable, streams, calls a tool when it must, its window, its tokenizer, its extras."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from pagemind.errors import ReasonerError
 from pagemind.model.reasoner import Reasoner
+from pagemind.model.traits import Traits
 from pagemind.records import Completion, Piece, Prompt, PromptMessage, ToolSchema
 
 CHECK_SECONDS = 60.0
@@ -48,6 +50,16 @@ class CheckResult:
     fix: str = ""
 
 
+@runtime_checkable
+class OfServers(Protocol):
+    """A reasoner that knows what its servers can do."""
+
+    @property
+    def traits(self) -> tuple[tuple[str, Traits], ...]:
+        """What is known of each server, under its name."""
+        ...
+
+
 async def check_reasoner(reasoner: Reasoner) -> list[CheckResult]:
     """Check a reasoner with two small calls, each bounded by ``CHECK_SECONDS``."""
     pieces = await asked(reasoner, PING)
@@ -59,6 +71,7 @@ async def check_reasoner(reasoner: Reasoner) -> list[CheckResult]:
         check_call(await asked(reasoner, MUST_CALL)),
         check_window(reasoner),
         await check_tokens(reasoner),
+        *(check_extras(pieces, reasoner.traits) if isinstance(reasoner, OfServers) else []),
     ]
 
 
@@ -118,3 +131,50 @@ async def check_tokens(reasoner: Reasoner) -> CheckResult:
     return CheckResult(
         "tokenizer", True, "exact" if reasoner.tokens.exact else "estimated, corrected by the usage of each reply"
     )
+
+
+def check_extras(pieces: list[Piece], servers: tuple[tuple[str, Traits], ...]) -> list[CheckResult]:
+    """What the servers can do beyond the plain wire. A fix is named where it is vLLM, which can do all of it."""
+    reply = pieces[-1]
+    reported = isinstance(reply, Completion) and reply.usage.cached_tokens is not None
+    flag = "" if reported or not any(traits.vllm for _, traits in servers) else "start vLLM with --enable-prompt-tokens-details"
+    return [
+        CheckResult("prefix cache", not flag, "reports its hits" if reported else "does not report its hits", flag),
+        *(result for name, traits in servers for result in check_traits(name, traits)),
+    ]
+
+
+def check_traits(name: str, traits: Traits) -> list[CheckResult]:
+    """What one server can do: who goes first, whether prompts are counted exactly, whether thinking is kept."""
+    if not traits.vllm:
+        extras = "plain: no priorities, prompts counted text by text, earlier thinking not sent back"
+        return [CheckResult("server", True, f"{name}: {extras}")]
+    dialect = traits.dialect
+    return [
+        CheckResult("server", True, f"{name}: vLLM {traits.vllm}, {'' if dialect.strict else 'no '}strict arguments"),
+        check_priority(refused=not dialect.priority),
+        CheckResult(
+            "prompt counts",
+            traits.counts_chats,
+            "exact, as its chat template prints them" if traits.counts_chats else "it does not print chats at /tokenize",
+            "" if traits.counts_chats else "update vLLM: counts are corrected by the usage of each reply until then",
+        ),
+        check_template(traits),
+    ]
+
+
+def check_priority(*, refused: bool) -> CheckResult:
+    """Whether background calls can go behind those that somebody waits for. A vLLM without priorities may ignore them."""
+    if refused:
+        fix = "start vLLM with --scheduling-policy priority"
+        return CheckResult("priority", False, "refused: background calls compete with those that somebody waits for", fix)
+    return CheckResult("priority", True, "sent, and heeded if it was started with --scheduling-policy priority")
+
+
+def check_template(traits: Traits) -> CheckResult:
+    """Whether the chat template keeps the thinking of earlier turns where it was."""
+    name = "chat template"
+    if traits.drops_thinking:
+        fix = "serve it with a template that leaves earlier turns as they were; `pagemind up` has one for the Qwen family"
+        return CheckResult(name, False, "drops or moves earlier thinking, so none is sent back", fix)
+    return CheckResult(name, True, "keeps earlier thinking" if traits.keeps_thinking else "prints no thinking")

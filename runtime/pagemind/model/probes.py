@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from httpx2 import DecodingError
@@ -22,6 +22,14 @@ REASONING_FIELDS = ("reasoning", "reasoning_content")
 Answer = TypeVar("Answer")
 
 
+@dataclass(frozen=True)
+class Thinking:
+    """The field in which earlier thinking is sent back; None for none, which may be since the template drops it."""
+
+    field: str | None = None
+    dropped: bool = False
+
+
 async def find_traits(server: Server, model: str, listed: Json, reply_field: str) -> Traits:
     """Ask a server what it can do; ``listed`` is the model's entry in its list.
 
@@ -34,11 +42,12 @@ async def find_traits(server: Server, model: str, listed: Json, reply_field: str
         return Traits(plain, start=await answered(server.start(), ""), slots=await answered(server.slots(), None))
     extras = replace(plain, strict=True, priority=True, cache_salt=True)
     start = await answered(server.start(), "")
-    counts = bool(await answered(server.chat_tokens(model, [user()]), []))
-    if counts:
-        apart, field = await prints_users_apart(server, model), await keeping_field(server, model)
-        extras = replace(extras, merges_users=not apart, reasoning_field=field)
-    return Traits(extras, vllm=version, start=start, counts_chats=counts)
+    if await answered(server.chat_tokens(model, [user()]), []):
+        thinking = await thinking_of(server, model)
+        apart = await prints_users_apart(server, model)
+        extras = replace(extras, merges_users=not apart, reasoning_field=thinking.field)
+        return Traits(extras, vllm=version, start=start, counts_chats=True, drops_thinking=thinking.dropped)
+    return Traits(extras, vllm=version, start=start)
 
 
 async def prints_users_apart(server: Server, model: str) -> bool:
@@ -53,19 +62,23 @@ async def prints_users_apart(server: Server, model: str) -> bool:
     return bool(added) and two[: len(one)] == one and one[-len(added) :] == added
 
 
-async def keeping_field(server: Server, model: str) -> str | None:
-    """The field in which the chat template prints the thinking of an earlier turn, as it did when that turn was the last one.
+async def thinking_of(server: Server, model: str) -> Thinking:
+    """What the chat template does with thinking that is sent back.
 
-    None where it drops or moves it: then the prompt's prefix stays put only if thinking is not sent back at all.
+    It is of use only if an earlier turn is printed as it was when it was the last one: otherwise the prompt's prefix stays put
+    only if no thinking is sent back at all.
     """
     bare = await answered(server.chat_tokens(model, [user(), said(), user()]), [])
+    bare_last = await answered(server.chat_tokens(model, [user(), said()]), [])
+    dropped = False
     for field in REASONING_FIELDS:
         thought = said() | {field: " ".join([WORD] * WORDS)}
         last = await answered(server.chat_tokens(model, [user(), thought]), [])
         earlier = await answered(server.chat_tokens(model, [user(), thought, user()]), [])
         if last and earlier[: len(last)] == last and len(earlier) >= len(bare) + WORDS:
-            return field
-    return None
+            return Thinking(field)
+        dropped = dropped or len(last) >= len(bare_last) + WORDS
+    return Thinking(None, dropped)
 
 
 async def answered(question: Awaitable[Answer], otherwise: Answer) -> Answer:

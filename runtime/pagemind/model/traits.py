@@ -20,6 +20,8 @@ class Traits:
     """How many calls it carries at a time, where it says so."""
     counts_chats: bool = False
     """Whether it counts a prompt as its chat template prints it."""
+    drops_thinking: bool = False
+    """Whether its chat template prints thinking in the last turn and not, or otherwise, in earlier ones."""
 
     @property
     def keeps_thinking(self) -> bool:
