@@ -60,7 +60,14 @@ async def bench(
 
 
 async def make_agent(
-    runtime: Runtime, name: str, seeds: Mapping[str, str], memory: Json, tools: Sequence[str] = DEFAULT_TOOLS
+    runtime: Runtime,
+    name: str,
+    seeds: Mapping[str, str],
+    memory: Json,
+    tools: Sequence[str] = DEFAULT_TOOLS,
+    *,
+    instructions: str = "You are a test.",
+    model: Json | None = None,
 ) -> Agent:
     """The agent of that name, made unless it is there."""
     tenant_id = runtime.settings.tenant_id
@@ -68,7 +75,8 @@ async def make_agent(
         known = {agent.name: agent for agent in await agents.all(session)}
         if name in known:
             return known[name]
-        agent = Agent(tenant_id=tenant_id, name=name, instructions="You are a test.", tools=list(tools), memory=memory)
+        agent = Agent(tenant_id=tenant_id, name=name, instructions=instructions, tools=list(tools))
+        agent.memory, agent.model = memory, model or {}
         await agents.add(session, agent)
         for position, (label, value) in enumerate(seeds.items()):
             block = Block(tenant_id=tenant_id, label=label, value=value, owner=Owner.agent)

@@ -1,0 +1,138 @@
+"""The first turn of somebody who waits, sent behind many calls that nobody waits for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from uuid import uuid4
+
+from pagemind.engine.runtime import Runtime
+from pagemind.errors import RunFailed
+from pagemind.events import CallStarted, ReasoningDelta, RunEnded, TextDelta
+from pagemind.model.discover import find_reasoner
+from pagemind.model.reasoner import Reasoner
+from pagemind.records import Completion, Prompt, PromptMessage, RunState
+from pagemind.settings import Settings
+from pagemind.testing.measure.prefix.directed import DirectedReasoner
+from pagemind.testing.measure.prefix.script import Static, static_text, write_script
+from pagemind.testing.measure.prefix.sizes import Size
+from pagemind.testing.measure.prefix.talk import Told, agent_of, window_of
+from pagemind.testing.vectors import HashEmbedder
+
+NAME = "visitor"
+HEAD_START_SECONDS = 0.5
+"""Between the background calls and the turn: they are all with the server by then, or wait for a place."""
+ALL_PLACES = 1_000
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How the background calls are made."""
+
+    name: str
+    background: bool
+    places: int | None
+    """How many of them may be with the server at a time; None: the runtime's own cap."""
+
+
+MODES = (
+    Mode("without priority", background=False, places=None),
+    Mode("with priority", background=True, places=ALL_PLACES),
+    Mode("with priority and fewer places than slots, as shipped", background=True, places=None),
+)
+
+
+@dataclass(frozen=True)
+class Wait:
+    """How long somebody waited, from sending an input to the first piece of the reply, and to the end of the run."""
+
+    mode: str
+    first_piece_seconds: float
+    whole_seconds: float
+    background_done: int
+    """Background calls that had ended when the run had."""
+
+
+@dataclass(frozen=True)
+class BehindFigures:
+    """``waits`` by mode; ``alone`` is the same turn with nothing else on the server."""
+
+    background_calls: int
+    background_tokens: int
+    alone: Wait
+    waits: Sequence[Wait]
+
+
+async def behind(settings: Settings, size: Size, told: Told) -> BehindFigures:
+    """Measure the wait in each mode, with an agent of its own, and with nothing to wait behind."""
+    alone = await waited(settings, size, Mode("alone", background=True, places=None), calls=0)
+    waits: list[Wait] = []
+    for mode in MODES:
+        waits.append(await waited(settings, size, mode, calls=size.background_calls))
+        told(len(waits), len(MODES))
+    return BehindFigures(size.background_calls, size.background_tokens, alone, waits)
+
+
+async def waited(settings: Settings, size: Size, mode: Mode, *, calls: int) -> Wait:
+    """Fill the server with background calls, then take the time of a turn; under a fresh tenant."""
+    own = settings.model_copy(update={"tenant_id": uuid4()})
+    if mode.places is not None:
+        own = own.model_copy(update={"reasoner_background_calls": mode.places})
+    crowd = await find_reasoner(own)
+    reasoner = DirectedReasoner(await find_reasoner(own))
+    async with await Runtime.open(own, reasoner=reasoner, embedder=HashEmbedder()) as runtime:
+        static = await static_text(runtime.kernel, size, NAME)
+        tasks = [asyncio.create_task(drained(crowd, prompt)) for prompt in prompts(size, mode, calls)]
+        try:
+            await asyncio.sleep(HEAD_START_SECONDS if tasks else 0)
+            first, whole = await turn_of(runtime, reasoner, size, static)
+            done = sum(task.done() for task in tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await crowd.close()
+    return Wait(mode.name, first, whole, done)
+
+
+def prompts(size: Size, mode: Mode, calls: int) -> list[Prompt]:
+    """Background prompts, each unlike the others; the temperature keeps random weights from ending their replies early."""
+    return [
+        Prompt(
+            messages=(PromptMessage("user", f"Job {number}: write down all that you know of number {number}."),),
+            max_reply_tokens=size.background_tokens,
+            temperature=0.0,
+            background=mode.background,
+            affinity=f"job-{number}",
+        )
+        for number in range(calls)
+    ]
+
+
+async def drained(reasoner: Reasoner, prompt: Prompt) -> int:
+    """Have the whole reply; how many tokens it had."""
+    tokens = 0
+    async for piece in reasoner.stream(prompt):
+        if isinstance(piece, Completion):
+            tokens = piece.usage.completion_tokens or 0
+    return tokens
+
+
+async def turn_of(runtime: Runtime, reasoner: DirectedReasoner, size: Size, static: Static) -> tuple[float, float]:
+    """Seconds of a first turn, to its first piece and to its end."""
+    script = await write_script(runtime.kernel, size, static, NAME, edit_every=0, turns=1)
+    reasoner.play(script)
+    conversation = await runtime.new_conversation(await agent_of(runtime, NAME, script, {}, window_of(size), size))
+    since, first = perf_counter(), 0.0
+    run = await runtime.accept(conversation.id, script.turns[0].input)
+    async for event in runtime.follow(run.id):
+        match event:
+            case TextDelta() | ReasoningDelta() | CallStarted():
+                first = first or perf_counter() - since
+            case RunEnded(state=RunState.failed | RunState.cancelled, stop_reason=reason, error=error):
+                raise RunFailed(str(error or ""), reason=reason)
+            case _:
+                pass
+    return first, perf_counter() - since
