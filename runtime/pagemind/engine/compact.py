@@ -127,7 +127,8 @@ async def warm(kernel: Kernel, view: Resident, epoch: Epoch) -> None:
     window = await open_window(kernel, view, policy_of(view.agent, kernel.reasoner))
     spent = Spent()
     try:
-        spent.add((await whole(kernel, replace(window.prompt, max_reply_tokens=1, tool_choice="none"))).usage)
+        request = replace(window.prompt, max_reply_tokens=1, purpose="warm", tool_choice="none")
+        spent.add((await whole(kernel, request)).usage)
     except ReasonerError:
         return
     async with kernel.database.transaction() as session:

@@ -71,7 +71,8 @@ class Prompt:
     tools: tuple[ToolSchema, ...] = ()
     segments: Segments = field(default_factory=Segments)
     max_reply_tokens: int = 1024
-    purpose: Literal["step", "summary"] = "step"
+    purpose: Literal["step", "summary", "warm"] = "step"
+    """``warm``: only to have the prompt in the server's cache; the reply is of no use."""
     model: str | None = None
     temperature: float | None = None
     tool_choice: Literal["auto", "none", "required"] = "auto"

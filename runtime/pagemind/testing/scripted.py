@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -37,7 +38,7 @@ class WordCounter(TextCounter):
 class ScriptedReasoner:
     """Replies with its lines in order, and keeps the prompts that it was given.
 
-    A call for a summary does not use up a line: it is answered by ``summary``.
+    A call for a summary, or to warm a cache, does not use up a line: it is answered by ``summary``.
     """
 
     name = "scripted"
@@ -51,6 +52,8 @@ class ScriptedReasoner:
         self.prompts: list[Prompt] = []
         self.tokens: TokenCounter = WordCounter()
         self.home_name = ""
+        self.warmed = asyncio.Event()
+        """Set once it was asked to warm its cache."""
         self._lines: deque[Line] = deque()
 
     async def settle(self, affinity: str) -> bool:
@@ -74,6 +77,8 @@ class ScriptedReasoner:
         """The next line, in pieces."""
         self.prompts.append(prompt)
         line: Line = self.summary
+        if prompt.purpose == "warm":
+            self.warmed.set()
         if prompt.purpose == "step":
             if not self._lines:
                 raise ScriptRanOut
