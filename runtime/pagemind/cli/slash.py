@@ -60,6 +60,10 @@ def _labels(session: Session) -> Sequence[str]:
     return session.labels
 
 
+def _looks(session: Session) -> Sequence[str]:
+    return ["history"]
+
+
 _ALL = (
     SlashCommand("help", "", "what can be done here", show_help),
     SlashCommand("agents", "[NAME]", "list the agents, or go on with another", slash_talk.agents, _agents),
@@ -72,7 +76,7 @@ _ALL = (
         "history", "[BLOCK]", "a block's revisions with authors; without BLOCK, what was said", slash_memory.history, _labels
     ),
     SlashCommand("undo", "BLOCK", "take back a block's last change", slash_memory.undo, _labels),
-    SlashCommand("context", "", "the context window by segment", slash_memory.context),
+    SlashCommand("context", "[history]", "the context window by segment, or its epochs", slash_memory.context, _looks),
     SlashCommand("search", "QUERY", "search archive and conversation", slash_memory.search),
     SlashCommand("why", "", "how each item that the newest reply recalled scored", slash_memory.why),
     SlashCommand("compact", "", "page the oldest messages out now", slash_talk.compact),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from pagemind.cli import views
+from pagemind.cli.epochs import history_view
 from pagemind.cli.memory_edits import edit_words
 from pagemind.cli.screen import Screen
 from pagemind.cli.session import Session
@@ -68,7 +69,13 @@ async def undo(session: Session, screen: Screen, words: str) -> None:
 
 
 async def context(session: Session, screen: Screen, words: str) -> None:
-    """``/context``: the window as a bar."""
+    """``/context [history]``: the window as a bar, or the conversation's epochs."""
+    if words == "history":
+        report = await session.runtime.paging(session.conversation.id)
+        await screen.show(history_view(report, coloured=screen.coloured))
+        return
+    if words:
+        raise WordMissing(what="no other word than 'history'", example="/context, or /context history")
     await screen.show(window_view(await session.runtime.context(session.conversation.id), coloured=screen.coloured))
 
 

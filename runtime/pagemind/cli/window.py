@@ -9,9 +9,13 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from pagemind.cli import views
-from pagemind.cli.output import print_json, printer
+from pagemind.cli.epochs import history_values, history_view
+from pagemind.cli.options import conversation_id
+from pagemind.cli.output import coloured, print_json, printer
 from pagemind.cli.text import counted, safe_text
 from pagemind.engine.runtime import Runtime
+from pagemind.errors import UnknownRecord
+from pagemind.records import Agent, Conversation
 
 if TYPE_CHECKING:
     from pagemind.engine.runtime import ContextReport
@@ -30,16 +34,40 @@ _STYLES = {
 }
 
 
-async def context(settings: Settings, *, agent: str, as_json: bool) -> None:
-    """Print the window of the agent's newest conversation."""
+async def context(settings: Settings, *, agent: str, conversation: str | None, as_json: bool) -> None:
+    """Print the window of the conversation: that one, or the agent's newest. UnknownAgent, UnknownRecord."""
     async with await Runtime.open(settings, work=False) as runtime:
         found = await runtime.agent(agent)
-        conversation = await runtime.conversation(found)
-        report = await runtime.context(conversation.id)
+        chosen = await one_of(runtime, found, conversation) or await runtime.conversation(found)
+        report = await runtime.context(chosen.id)
     if as_json:
         print_json(as_values(report))
     else:
         printer().print(window_view(report))
+
+
+async def history(settings: Settings, *, agent: str, conversation: str | None, within: int, as_json: bool) -> None:
+    """Print the epochs of the conversation: that one, or the agent's newest. UnknownAgent, UnknownRecord."""
+    async with await Runtime.open(settings, work=False) as runtime:
+        found = await runtime.agent(agent)
+        chosen = await one_of(runtime, found, conversation)
+        report = await runtime.paging(chosen.id, soon_turns=within) if chosen else None
+    if as_json:
+        print_json(history_values(report) if report else None)
+    elif report:
+        printer().print(history_view(report, coloured=coloured()))
+    else:
+        printer().print(Text(f"{safe_text(found.name)} has no conversation yet, so nothing was paged."))
+
+
+async def one_of(runtime: Runtime, agent: Agent, conversation: str | None) -> Conversation | None:
+    """The agent's conversation of that id; without one its newest, None where it has none. UnknownRecord."""
+    if conversation is None:
+        return next(iter(await runtime.conversations(agent)), None)
+    chosen = await runtime.conversation(agent, conversation_id(conversation))
+    if chosen.agent_id != agent.id:
+        raise UnknownRecord(kind="conversation", id=conversation)
+    return chosen
 
 
 def segment_tokens(report: ContextReport) -> dict[str, int]:

@@ -1,0 +1,18 @@
+"""``pagemind metrics``: the tenant's totals as Prometheus reads them."""
+
+from __future__ import annotations
+
+import sys
+
+from pagemind.engine.metrics import metrics_text
+from pagemind.settings import Settings
+from pagemind.store.database import Database
+
+
+async def metrics(settings: Settings) -> None:
+    """Print them."""
+    database = await Database.open(settings)
+    try:
+        sys.stdout.write(await metrics_text(database))
+    finally:
+        await database.close()
