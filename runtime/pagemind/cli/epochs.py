@@ -31,6 +31,7 @@ def history_view(report: PagingReport, *, coloured: bool = False) -> RenderableT
         epochs_table(report),
         Text(),
         *page_outs(report),
+        *came_back(report),
         Text(),
         prefix_line(report),
         fault_line(report),
@@ -56,24 +57,16 @@ def charts(report: PagingReport) -> list[RenderableType]:
 
 
 def epochs_table(report: PagingReport) -> RenderableType:
-    """A row an epoch: why it began, how long it lasted, and how much of its prompts had been seen before."""
+    """A row an epoch: how long it lasted, how much of its prompts had been seen before, and why it began."""
     rows: list[Sequence[RenderableType]] = []
     for each in report.epochs:
         steps = each.steps
-        rows.append(
-            [
-                str(each.number) if each.number else "–",
-                views.moment(each.began_at) if each.began_at else "–",
-                why(each),
-                f"{each.turns:,}",
-                f"{steps.steps:,}",
-                f"{steps.prompt_tokens:,}",
-                share(steps.cached_tokens, steps.prompt_tokens) if report.cached_share is not None else "–",
-                share(steps.common_tokens, steps.prompt_tokens),
-            ]
-        )
-    columns = ("#epoch", "began", "because", "#turns", "#steps", "#tokens in", "#cached", "#in common")
-    return views.table(*columns, rows=rows)
+        cached = share(steps.cached_tokens, steps.prompt_tokens) if report.cached_share is not None else "–"
+        common = share(steps.common_tokens, steps.prompt_tokens)
+        began = f"{each.began_at.astimezone():%m-%d %H:%M}" if each.began_at else "–"
+        counts = [f"{each.turns:,}", f"{steps.steps:,}", f"{steps.prompt_tokens:,}", cached, common]
+        rows.append([str(each.number) if each.number else "–", began, *counts, why(each)])
+    return views.table("#epoch", "began", "#turns", "#steps", "#tokens", "#cached", "#common", "because", rows=rows)
 
 
 def why(each: EpochReport) -> str:
@@ -84,33 +77,32 @@ def why(each: EpochReport) -> str:
 
 
 def page_outs(report: PagingReport) -> list[RenderableType]:
-    """A row for each epoch that began with messages paged out: what left, what it cost, what came back."""
+    """A row for each epoch that began with messages paged out: what left, what stands in its place, and what that cost."""
     if not report.paged_out:
         return [Text("Nothing was paged out yet: all that was said is in view.")]
-    rows = [page_out_row(each) for each in report.epochs if each.epoch and each.epoch.messages]
-    columns = ("#epoch", "#paged out", "messages", "#tokens", "#summary", "#kept", "#asked", "#cached", "#reply", "#took",
-               "#came back", "#faults", "#after turns", "#tokens")  # fmt: skip
+    rows: list[Sequence[RenderableType]] = []
+    for each in report.epochs:
+        epoch = each.epoch
+        if epoch is None or not epoch.messages:
+            continue
+        out = f"{epoch.messages:,}: #{epoch.first_seq}–#{epoch.last_seq}"
+        counts = [f"{epoch.tokens_out:,}", f"{epoch.summary_tokens:,}", f"{len(epoch.kept):,}"]
+        cost = [f"{epoch.prompt_tokens:,}", f"{epoch.cached_tokens:,}", f"{epoch.completion_tokens:,}"]
+        rows.append([str(each.number), out, *counts, *cost, milliseconds(epoch.milliseconds)])
+    columns = ("#epoch", "paged out", "#tokens", "#summary", "#kept", "#asked", "#cached", "#reply", "#took")
     return [views.table(*columns, rows=rows)]
 
 
-def page_out_row(each: EpochReport) -> Sequence[RenderableType]:
-    """What left at the epoch's beginning, and what came back of it."""
-    epoch, faults = each.epoch, each.faults
-    assert epoch is not None
-    came_back = [str(faults.messages), str(faults.faults), f"{faults.median_turns_out:g}", f"{faults.tokens:,}"]
-    return [
-        str(each.number),
-        f"{epoch.messages:,}",
-        f"#{epoch.first_seq}–#{epoch.last_seq}",
-        f"{epoch.tokens_out:,}",
-        f"{epoch.summary_tokens:,}",
-        str(len(epoch.kept)),
-        f"{epoch.prompt_tokens:,}",
-        f"{epoch.cached_tokens:,}",
-        f"{epoch.completion_tokens:,}",
-        milliseconds(epoch.milliseconds),
-        *(came_back if faults.faults else ["–"] * 4),
-    ]
+def came_back(report: PagingReport) -> list[RenderableType]:
+    """A row for each epoch of whose paged-out messages some came back: how many, how soon, at what cost."""
+    rows: list[Sequence[RenderableType]] = []
+    for each in report.epochs:
+        faults, out = each.faults, each.epoch.messages if each.epoch else 0
+        if faults.faults:
+            counts = [f"{faults.faults:,}", f"{faults.soon:,}", f"{faults.median_turns_out:g}", f"{faults.tokens:,}"]
+            rows.append([str(each.number), f"{faults.messages:,} of {out:,}", *counts])
+    columns = ("#epoch", "#came back", "#faults", f"#within {report.soon_turns}", "#median turns", "#tokens")
+    return [Text(), views.table(*columns, rows=rows)] if rows else []
 
 
 def prefix_line(report: PagingReport) -> RenderableType:
@@ -163,9 +155,9 @@ def block_hits(report: PagingReport, *, coloured: bool) -> list[RenderableType]:
     for label in report.block_hits:
         rate = report.hit_rate(label)
         cells = round(rate * BAR_CELLS)
-        bar = Text(full * cells, style="green") + Text(empty * (BAR_CELLS - cells), style="bright_black")
+        bar = Text.assemble((full * cells, "green"), (empty * (BAR_CELLS - cells), "bright_black"))
         rows.append([Text(safe_text(label)), bar, f"{100 * rate:.0f} %", f"{report.block_hits[label]:,}"])
-    return [Text(), views.table("block", "steps whose reply drew on it", "#share", "#steps", rows=rows)]
+    return [Text(), views.table("block", "replies that drew on it", "#share", "#steps", rows=rows)]
 
 
 def share(part: int, whole: int) -> str:

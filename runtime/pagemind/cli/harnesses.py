@@ -1,4 +1,4 @@
-"""The measuring commands: ``crash``, ``demo`` and ``bench``. What they run is loaded when they are called."""
+"""The measuring commands: ``crash``, ``demo``, ``bench`` and its kin. What they run is loaded when they are called."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ Figures = Annotated[Path | None, typer.Option(help="Also write the figures to th
 def register(app: typer.Typer) -> None:
     """Add the commands to the app."""
     app.command(rich_help_panel="Measure")(bench)
+    app.command("bench-prefix", rich_help_panel="Measure")(bench_prefix)
+    app.command("bench-staleness", rich_help_panel="Measure")(bench_staleness)
     app.command(rich_help_panel="Measure")(crash)
     app.command(rich_help_panel="Measure")(demo)
 
@@ -64,3 +66,37 @@ def bench(
     """
     module = importlib.import_module("pagemind.cli.bench")
     raise typer.Exit(module.bench(quick=quick, figures=figures))
+
+
+def bench_prefix(
+    context: typer.Context,
+    endpoint: Annotated[
+        str | None, typer.Option(metavar="URL", help="A vLLM that runs already; left out: one is started with a tiny model.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="As little as shows that it works.")] = False,
+    figures: Figures = None,
+) -> None:
+    """Measure on a real vLLM how much of each prompt its prefix cache serves, by its own counters.
+
+    A long conversation with edits of memory goes through the whole runtime, under its own policy and under worse ones; then
+    agents of one definition, a turn behind background calls, and the runtime's own time. Skips without a vLLM.
+    """
+    module = importlib.import_module("pagemind.cli.bench_prefix")
+    raise typer.Exit(module.bench_prefix(settings_of(context), endpoint=endpoint, quick=quick, figures=figures))
+
+
+def bench_staleness(
+    context: typer.Context,
+    endpoint: Annotated[str | None, typer.Option(metavar="URL", help="Base URL of an OpenAI-compatible server.")] = None,
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="The model; left out: the first that it serves.")] = None,
+    questions: Annotated[int | None, typer.Option(help="Only so many of the questions.", min=1, max=1000)] = None,
+    filler: Annotated[int, typer.Option(help="Turns about other things before each question.", min=0, max=20)] = 2,
+    figures: Figures = None,
+) -> None:
+    """Ask a real model about facts that were edited after its blocks were rendered, under write-back and write-through.
+
+    Prints how often it answers with the newest fact and how often with the superseded one.
+    """
+    module = importlib.import_module("pagemind.cli.bench_staleness")
+    arguments = {"endpoint": endpoint, "model": model, "questions": questions, "filler": filler, "figures": figures}
+    raise typer.Exit(module.bench_staleness(settings_of(context), **arguments))
