@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col
 
 from pagemind.engine.act import OUTCOME_UNKNOWN
-from pagemind.records import Block, BlockRevision, Conversation, Message, MessageEmbedding, Passage, Run, RunEvent, Step
+from pagemind.memory.prefix import Verdict
+from pagemind.records import Block, BlockRevision, Conversation, Epoch, Message, MessageEmbedding, Passage, Run, RunEvent, Step
 from pagemind.settings import Settings
 from pagemind.store.database import Database
 from pagemind.testing.crash.scenario import SHORT, TASKS, WHOLE, letters_sent, rooms_booked, task_text
@@ -34,6 +35,7 @@ class Remains:
     revisions: Sequence[BlockRevision]
     passages: Sequence[Passage]
     vectors: Sequence[MessageEmbedding]
+    epochs: Sequence[Epoch]
     letters: Sequence[int]
     rooms: Sequence[int]
 
@@ -53,6 +55,7 @@ async def collect(settings: Settings, work_home: Path) -> Remains:
                 revisions=await rows(session, BlockRevision, col(BlockRevision.revision)),
                 passages=await rows(session, Passage),
                 vectors=await rows(session, MessageEmbedding),
+                epochs=await rows(session, Epoch, col(Epoch.epoch)),
                 letters=letters_sent(work_home),
                 rooms=rooms_booked(work_home),
             )
@@ -67,7 +70,7 @@ async def rows(session: AsyncSession, model: type[Row], *order: Any) -> list[Row
 
 def violations(remains: Remains) -> list[str]:
     """Each broken promise in a sentence; none is what we want."""
-    checks = (kept, ended_well, edited_once, archived_once, outside_effects, well_formed, linear, retold, indexed)
+    checks = (kept, ended_well, edited_once, archived_once, outside_effects, well_formed, linear, retold, indexed, paged)
     return [f"{check.__name__}: {sentence}" for check in checks for sentence in check(remains)]
 
 
@@ -177,3 +180,18 @@ def once(what: str, found: Iterable[str], wanted: Iterable[str]) -> Iterator[str
     for each in wanted:
         if count[each] != 1:
             yield f"the {what} {each!r} is there {count[each]} times"
+
+
+def paged(remains: Remains) -> Iterator[str]:
+    """Within an epoch every prompt began with the one before; what left the window is what the epochs tell of, in one row."""
+    for step in remains.steps:
+        if step.prefix == Verdict.broken:
+            yield f"the prompt of step {step.index} of run {step.run_id} does not begin with the one before it"
+    out = [epoch for epoch in remains.epochs if epoch.messages]
+    ends = [0, *(epoch.last_seq or 0 for epoch in out)]
+    if [epoch.first_seq for epoch in out] != [end + 1 for end in ends[:-1]] or ends[
+        -1
+    ] + 1 != remains.conversation.resident_from:
+        yield f"the epochs paged out {[(epoch.first_seq, epoch.last_seq) for epoch in out]}"
+    if sum(epoch.messages for epoch in out) != remains.conversation.paged_out:
+        yield f"{remains.conversation.paged_out} messages were paged out, the epochs tell of others"

@@ -90,8 +90,8 @@ class TaskReasoner:
         return True
 
     def home(self, affinity: str) -> str:
-        """Nowhere: it caches nothing."""
-        return ""
+        """A server that outlives the workers, so that what its cache may hold is paged as on a real one."""
+        return "tasks"
 
     async def stream(self, prompt: Prompt) -> AsyncIterator[Piece]:
         """The next step of the newest task, in a few pieces."""
