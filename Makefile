@@ -34,7 +34,7 @@ make_venv     = { [ -x $(1)/bin/python ] && $(1)/bin/python -c '$(NEWER)' && $(1
 	{ $(FIND_PYTHON); "$$python" -m venv --clear $(1) >&2 || { echo "$$python -m venv failed (Debian: apt install python3-venv)" >&2; exit 1; }; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install chat test lint fmt crash demo bench vllm-cpu clean
+.PHONY: help install chat test lint fmt crash demo bench bench-faults bench-embedder vllm-cpu clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):[^#]*## /\1	/' \
@@ -65,6 +65,12 @@ demo: $(INSTALLED) ## page a long conversation, then ask about it (DATA=conversa
 
 bench: $(INSTALLED) ## the runtime's own speed (JSON=figures.json)
 	@exec $(PAGEMIND) bench $(FIGURES) $(ARGS)
+
+bench-embedder: $(INSTALLED) ## the embedder at BGE-M3's shape, on a GPU where there is one (JSON=figures.json)
+	@exec $(PAGEMIND) bench-embedder $(FIGURES) $(ARGS)
+
+bench-faults: $(INSTALLED) ## page faults without and with memory.keep_tokens (JSON=figures.json)
+	@exec $(PAGEMIND) bench-faults $(FIGURES) $(ARGS)
 
 vllm-cpu: $(VLLM_READY) ## set up .venv-vllm: a vLLM for the CPU, which tests/vllm needs
 

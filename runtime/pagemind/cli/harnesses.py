@@ -16,6 +16,8 @@ Figures = Annotated[Path | None, typer.Option(help="Also write the figures to th
 def register(app: typer.Typer) -> None:
     """Add the commands to the app."""
     app.command(rich_help_panel="Measure")(bench)
+    app.command(rich_help_panel="Measure")(bench_embedder)
+    app.command("bench-faults", rich_help_panel="Measure")(bench_faults)
     app.command("bench-prefix", rich_help_panel="Measure")(bench_prefix)
     app.command("bench-staleness", rich_help_panel="Measure")(bench_staleness)
     app.command(rich_help_panel="Measure")(crash)
@@ -100,3 +102,27 @@ def bench_staleness(
     module = importlib.import_module("pagemind.cli.bench_staleness")
     arguments = {"endpoint": endpoint, "model": model, "questions": questions, "filler": filler, "figures": figures}
     raise typer.Exit(module.bench_staleness(settings_of(context), **arguments))
+
+
+def bench_embedder(figures: Figures = None) -> None:
+    """Measure the local embedder at BGE-M3's shape with random weights: texts/s, share of the GPU's peak, a query's latency.
+
+    Without a GPU it says so and measures a small shape on the CPU.
+    """
+    module = importlib.import_module("pagemind.cli.bench_embedder")
+    raise typer.Exit(module.bench_embedder(figures=figures))
+
+
+def bench_faults(
+    quick: Annotated[bool, typer.Option("--quick", help="As little as shows that it works.")] = False,
+    seed: Annotated[int, typer.Option(help="Which facts are told, and which are asked for.")] = 0,
+    keep_tokens: Annotated[int | None, typer.Option(min=1, max=100_000, help="What is tried beside 0.")] = None,
+    figures: Figures = None,
+) -> None:
+    """Measure what `memory.keep_tokens` does to page faults, with popular facts and with equally popular ones.
+
+    In a home folder that is gone afterwards: many facts are told once, then asked for again and again, through the whole
+    runtime, with a reasoner that answers from the prompt where it can, and searches where it cannot. Some minutes.
+    """
+    module = importlib.import_module("pagemind.cli.bench_faults")
+    raise typer.Exit(module.bench_faults(quick=quick, seed=seed, keep_tokens=keep_tokens, figures=figures))
