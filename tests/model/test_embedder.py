@@ -14,8 +14,10 @@ import pytest
 from pagemind.errors import EmbedderError, EmbedderWeights
 from pagemind.model import weights
 from pagemind.model.embed_queue import EmbedQueue, Item, split
+from pagemind.model.embed_work import work
 from pagemind.model.embedder import Embedder, Kind, make_embedder
-from pagemind.model.torch_embedder import TorchEmbedder, answer
+from pagemind.model.graphs import Vectors
+from pagemind.model.torch_embedder import TorchEmbedder
 from pagemind.settings import Settings
 from pagemind.testing.measure.embedding import mixed_texts
 from pagemind.testing.openai_server import OpenAIServer, Request, Write, answers
@@ -153,6 +155,7 @@ class Slow:
     dimensions = 1
     dtype = "none"
     most_batch_tokens = 10
+    batches_ahead = 0
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
@@ -161,23 +164,19 @@ class Slow:
     def tokenize(self, texts: Sequence[str], kind: Kind) -> list[list[int]]:
         return [[1] * int(text) for text in texts]
 
-    def encode(self, batch: Sequence[Sequence[int]]) -> list[list[float]]:
+    def start(self, batch: Sequence[Sequence[int]]) -> Vectors:
         self.permits.acquire(timeout=5)
         if any(len(row) == 7 for row in batch):
             raise RuntimeError("seven")
         self.batches.append([len(row) for row in batch])
-        return [[float(len(row))] for row in batch]
+        return lambda: [[float(len(row))] for row in batch]
 
 
 @pytest.fixture
 async def queue() -> AsyncIterator[tuple[EmbedQueue, Slow]]:
     made, slow = EmbedQueue(10), Slow()
 
-    def work() -> None:
-        while batch := made.take(slow.tokenize, slow.most_batch_tokens):
-            answer(batch, slow)
-
-    thread = threading.Thread(target=work)
+    thread = threading.Thread(target=work, args=(made, slow))
     thread.start()
     yield made, slow
     made.close(EmbedderError("closed"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ QUERIES_IN_A_ROW = 16
 """After so many batches of queries a batch of documents goes, so that these never starve."""
 TOKENIZED_AHEAD = 2048
 """Texts tokenized at a time: enough to sort by length, few enough not to hold up a query."""
+FULL_TOKENS = 8192
+"""A padded batch of so many tokens keeps any device busy: more only of like length. Above what a CPU takes at once."""
+LIKE_SHARE = 0.85
 
 Tokenize = Callable[[Sequence[str], Kind], list[list[int]]]
 
@@ -77,9 +81,9 @@ class EmbedQueue:
         for item in left:
             item.fail(self._closed)
 
-    def take(self, tokenize: Tokenize, most_batch_tokens: int) -> list[Item]:
-        """The next batch, in order of length: waits for one; empty once closed."""
-        kind = self._wait()
+    def take(self, tokenize: Tokenize, most_batch_tokens: int, *, wait: bool = True) -> list[Item]:
+        """The next batch, in order of length: waits for one; empty once closed, or where none is there and ``wait`` is off."""
+        kind = self._wait() if wait else self._now()
         if kind is None:
             return []
         fresh = self._fetch(kind)
@@ -88,7 +92,11 @@ class EmbedQueue:
         with self._changed:
             ready = sorted((item for item in (*self._tokenized[kind], *fresh) if not item.future.cancelled()), key=length)
             batch, self._tokenized[kind] = split(ready, min(self._batch_tokens, most_batch_tokens))
-        return batch or self.take(tokenize, most_batch_tokens)
+        return batch or self.take(tokenize, most_batch_tokens, wait=wait)
+
+    def _now(self) -> Kind | None:
+        with self._changed:
+            return None if self._closed or not (self._holds("query") or self._holds("document")) else self._turn()
 
     def _wait(self) -> Kind | None:
         with self._changed:
@@ -137,10 +145,12 @@ def length(item: Item) -> int:
 def split(ready: list[Item], batch_tokens: int) -> tuple[list[Item], list[Item]]:
     """The longest items that fit the budget together once padded to the longest, at least one; and the rest.
 
-    ``ready`` is in order of length, so that items of like length share a batch and little is padded.
+    ``ready`` is in order of length, so that items of like length share a batch and little is padded. Beyond ``FULL_TOKENS``
+    a batch takes only rows of at least ``LIKE_SHARE`` of its width.
     """
     if not ready:
         return [], []
     width = max(length(ready[-1]), 1)
-    count = max(1, batch_tokens // width)
+    like = len(ready) - bisect_left(ready, LIKE_SHARE * width, key=length)
+    count = max(1, min(batch_tokens // width, max(like, FULL_TOKENS // width)))
     return ready[-count:], ready[:-count]

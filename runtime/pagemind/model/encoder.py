@@ -19,11 +19,16 @@ from transformers.utils import logging as transformers_logging
 
 from pagemind.errors import EmbedderError
 from pagemind.model import weights
+from pagemind.model.buckets import bulk_width, graph_shape, warm_shapes
+from pagemind.model.cuda_graphs import Recorder, collected, copied_off
 from pagemind.model.embedder import Kind
+from pagemind.model.graphs import Graphs, Vectors
+from pagemind.model.padded import padded, rows_of
 
 CPU_BATCH_TOKENS = 2048
 """Larger batches gain nothing on a CPU, and a query would wait longer behind them."""
-CUDA_BATCH_TOKENS = 131_072
+CUDA_BATCH_TOKENS = 65_536
+"""Matrices of that many rows fill a large GPU; a batch of BGE-M3's size takes about 0.1 s there."""
 CALIBRATION_SHAPE = (4, 64)
 LONGEST = 8192
 
@@ -60,9 +65,9 @@ def local_folder(name: str) -> Path:
 
 
 class Encoder:
-    """Tokens in, unit vectors out. Used from one thread."""
+    """Tokens in, unit vectors out. Used from one thread; ``recorded`` off: no CUDA graphs, to be compared with."""
 
-    def __init__(self, folder: Path, device: str) -> None:
+    def __init__(self, folder: Path, device: str, *, recorded: bool = True) -> None:
         self._device = torch.device(device)
         if self._device.type == "cpu":
             torch.set_num_threads(os.cpu_count() or 1)
@@ -77,6 +82,7 @@ class Encoder:
         self._pad = int(getattr(config, "pad_token_id", None) or 0)
         self._model, self._dtype = faster_dtype(self._model, self._device)
         self.dimensions = int(config.hidden_size)
+        self._graphs = self._recording() if recorded else None
 
     @property
     def dtype(self) -> str:
@@ -84,9 +90,19 @@ class Encoder:
         return f"{str(self._dtype).removeprefix('torch.')} on {self._device}"
 
     @property
+    def device(self) -> str:
+        """``cpu`` or ``cuda``."""
+        return self._device.type
+
+    @property
     def most_batch_tokens(self) -> int:
         """The largest batch that still gains speed on this device."""
         return CUDA_BATCH_TOKENS if self._device.type == "cuda" else CPU_BATCH_TOKENS
+
+    @property
+    def batches_ahead(self) -> int:
+        """On a GPU one batch is prepared while the one before is computed."""
+        return 1 if self._device.type == "cuda" else 0
 
     def tokenize(self, texts: Sequence[str], kind: Kind) -> list[list[int]]:
         """Token ids of each text, its prompt prefixed, cut to the model's length. Lone surrogates become question marks."""
@@ -94,21 +110,44 @@ class Encoder:
         clean = [prefix + text.encode("utf-8", "replace").decode() for text in texts]
         return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(clean)]
 
-    def encode(self, batch: Sequence[Sequence[int]]) -> list[list[float]]:
-        """A unit vector for each row of token ids."""
-        width = max(len(row) for row in batch)
-        ids = torch.tensor([[*row, *[self._pad] * (width - len(row))] for row in batch])
-        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in batch])
-        if self._device.type == "cuda":
-            ids, mask = ids.pin_memory(), mask.pin_memory()
-        vectors: Any = self._forward(ids.to(self._device, non_blocking=True), mask.to(self._device, non_blocking=True))
-        return vectors.tolist()
+    def start(self, batch: Sequence[Sequence[int]]) -> Vectors:
+        """Begin with a batch: on a GPU this returns once the work is queued, on a CPU when it is done."""
+        longest_row = max(1, *map(len, batch))
+        if self._device.type != "cuda":
+            both = padded(batch, longest_row, self._pad)
+            vectors = self._forward(both[0], both[1], uneven(batch))
+            return lambda: rows_of(vectors)
+        if self._graphs and (replay := self._graphs.find(graph_shape(len(batch), longest_row))):
+            return replay(batch)
+        return self._queue_bulk(batch, bulk_width(longest_row))
+
+    def _queue_bulk(self, batch: Sequence[Sequence[int]], width: int) -> Vectors:
+        both = padded(batch, width, self._pad).pin_memory().to(self._device, non_blocking=True)
+        host = copied_off(self._forward(both[0], both[1], uneven(batch) or width > len(batch[0])))
+        event: Any = torch.cuda.Event()
+        event.record()
+        return collected(host, event, len(batch))
 
     @torch.inference_mode()
-    def _forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        hidden: torch.Tensor = self._model(input_ids=ids, attention_mask=mask).last_hidden_state
+    def _forward(self, ids: torch.Tensor, mask: torch.Tensor, any_padding: bool, /) -> torch.Tensor:
+        # Without a mask attention takes its flash kernel, and transformers does not read the mask, which waits for the device.
+        hidden: torch.Tensor = self._model(input_ids=ids, attention_mask=mask if any_padding else None).last_hidden_state
         # Sums over tokens and the norm are taken in fp32: bf16 has eight bits of precision.
-        return normalize(self._pool(hidden.float(), mask), dim=-1).cpu()
+        return normalize(self._pool(hidden.float(), mask), dim=-1)
+
+    def _recording(self) -> Graphs | None:
+        """Recorded passes for small batches, those of most queries recorded now; None where there is no GPU."""
+        if self._device.type != "cuda":
+            return None
+        graphs = Graphs(Recorder(self._forward, self._device, self._pad))
+        for shape in warm_shapes(self._length):
+            graphs.find(shape)
+        return graphs
+
+
+def uneven(batch: Sequence[Sequence[int]]) -> bool:
+    """Whether the rows differ in length."""
+    return len({len(row) for row in batch}) > 1
 
 
 def read_model(folder: Path) -> Any:

@@ -8,42 +8,16 @@ import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
 from pagemind.errors import EmbedderError
 from pagemind.model import weights
 from pagemind.model.embed_queue import EmbedQueue, Item
+from pagemind.model.embed_work import Encoder, work
 from pagemind.model.embedder import Kind
 from pagemind.settings import Settings
 
 JOIN_SECONDS = 10.0
-
-
-class Encoder(Protocol):
-    """What the embedder's thread needs of the module that imports torch."""
-
-    @property
-    def dimensions(self) -> int:
-        """The length of its vectors."""
-        ...
-
-    @property
-    def dtype(self) -> str:
-        """``bfloat16`` or ``float32``, and on which device."""
-        ...
-
-    @property
-    def most_batch_tokens(self) -> int:
-        """The largest batch that still gains speed on its device."""
-        ...
-
-    def tokenize(self, texts: Sequence[str], kind: Kind) -> list[list[int]]:
-        """Token ids of each text, its prompt prefixed, cut to the model's length."""
-        ...
-
-    def encode(self, batch: Sequence[Sequence[int]]) -> list[list[float]]:
-        """A unit vector for each row of token ids."""
-        ...
 
 
 class TorchEmbedder:
@@ -106,8 +80,7 @@ class TorchEmbedder:
     def _work(self) -> None:
         try:
             self._encoder = encoder = self._load()
-            while batch := self._queue.take(encoder.tokenize, encoder.most_batch_tokens):
-                answer(batch, encoder)
+            work(self._queue, encoder)
         except EmbedderError as error:
             self._queue.close(error)
         finally:
@@ -118,18 +91,6 @@ class TorchEmbedder:
         # torch and transformers take a second or two: they are imported here, in this thread, so that no prompt waits for them.
         module = importlib.import_module("pagemind.model.encoder")
         return cast("Encoder", module.load(self.name, self._device))
-
-
-def answer(batch: Sequence[Item], encoder: Encoder) -> None:
-    """Encode a batch and hand out its vectors, or its failure to those whose texts were in it."""
-    try:
-        vectors = encoder.encode([item.ids for item in batch])
-    except (RuntimeError, ValueError) as error:
-        for item in batch:
-            item.fail(EmbedderError(str(error)[:500]))
-        return
-    for item, vector in zip(batch, vectors, strict=True):
-        item.give(vector)
 
 
 def known_dimensions(name: str) -> int:
