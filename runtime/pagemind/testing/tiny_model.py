@@ -1,6 +1,7 @@
-"""A tiny Qwen3 with random weights, its tokenizer and its chat template: ``python tiny_model.py FOLDER``.
+"""A tiny Qwen3 with random weights and its tokenizer: ``python tiny_model.py FOLDER [WINDOW_TOKENS]``.
 
-It understands nothing, but a server that constrains its decoding makes it call real tools with valid arguments.
+It understands nothing, but a server that constrains its decoding makes it call real tools with valid arguments. It brings no
+chat template: it is served with ours for the Qwen family. A script of its own, for a Python with torch and transformers.
 """
 
 # The libraries' own annotations are partial.
@@ -19,7 +20,7 @@ WINDOW_TOKENS = 16_384
 VOCABULARY_LIMIT = 1_024
 END, OPEN_CALL, QUOTE = "<|im_end|>", "<tool_call>", '"'
 SPECIAL = ["<|endoftext|>", "<|im_start|>", END]
-MARKS = [OPEN_CALL, "</tool_call>", "<tool_response>", "</tool_response>"]
+MARKS = [OPEN_CALL, "</tool_call>", "<tool_response>", "</tool_response>", "<think>", "</think>"]
 LIKELIER = {OPEN_CALL: 4.0, END: 2.5, QUOTE: 4.5, f"{QUOTE},": 3.5}
 """How much likelier than others, as logits, tokens are; a uniform choice rarely opens a call, ends a reply, closes a string."""
 
@@ -49,47 +50,6 @@ SCHEMA = {
         },
     },
 }
-TEMPLATE = """\
-{%- if tools -%}
-<|im_start|>system
-{% if messages[0].role == 'system' -%}
-{{ messages[0].content }}
-
-{% endif -%}
-You may call these functions:
-{% for tool in tools -%}
-{{ tool | tojson }}
-{% endfor -%}
-To call one, answer with
-<tool_call>
-{"name": "its name", "arguments": {its arguments}}
-</tool_call><|im_end|>
-{% elif messages[0].role == 'system' -%}
-<|im_start|>system
-{{ messages[0].content }}<|im_end|>
-{% endif -%}
-{%- for message in messages -%}
-{%- if message.role == 'tool' -%}
-<|im_start|>user
-<tool_response>
-{{ message.content }}
-</tool_response><|im_end|>
-{% elif message.role != 'system' or not loop.first -%}
-<|im_start|>{{ message.role }}
-{{ message.content or '' }}
-{%- for call in message.tool_calls or [] %}
-<tool_call>
-{"name": "{{ call.function.name }}", "arguments": {% if call.function.arguments is string -%}
-{{ call.function.arguments }}{% else %}{{ call.function.arguments | tojson }}{% endif %}}
-</tool_call>
-{%- endfor -%}
-<|im_end|>
-{% endif -%}
-{%- endfor -%}
-{%- if add_generation_prompt -%}
-<|im_start|>assistant
-{% endif -%}
-"""
 
 
 def train_tokenizer() -> Tokenizer:
@@ -110,7 +70,7 @@ def train_tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def make_model(tokenizer: Tokenizer) -> Qwen3ForCausalLM:
+def make_model(tokenizer: Tokenizer, window_tokens: int) -> Qwen3ForCausalLM:
     """Random weights, the same each time, with a lean towards the tokens of ``LIKELIER``."""
     torch.manual_seed(26)
     model = Qwen3ForCausalLM(
@@ -122,7 +82,7 @@ def make_model(tokenizer: Tokenizer) -> Qwen3ForCausalLM:
             num_attention_heads=2,
             num_key_value_heads=1,
             head_dim=64,
-            max_position_embeddings=WINDOW_TOKENS,
+            max_position_embeddings=window_tokens,
             tie_word_embeddings=False,
             bos_token_id=None,
             eos_token_id=tokenizer.token_to_id(END),
@@ -143,18 +103,17 @@ def lean(model: Qwen3ForCausalLM, tokenizer: Tokenizer) -> None:
             model.lm_head.weight[tokenizer.token_to_id(text), 0] = logit / unit
 
 
-def build(folder: Path) -> None:
+def build(folder: Path, window_tokens: int = WINDOW_TOKENS) -> None:
     """Save all that a server needs to serve it."""
     tokenizer = train_tokenizer()
-    make_model(tokenizer).save_pretrained(folder)
+    make_model(tokenizer, window_tokens).save_pretrained(folder)
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token=END,
-        pad_token="<|endoftext|>",
-        chat_template=TEMPLATE,
-        model_max_length=WINDOW_TOKENS,
+        pad_token="<|endoftext|>",  # noqa: S106
+        model_max_length=window_tokens,
     ).save_pretrained(folder)
 
 
 if __name__ == "__main__":
-    build(Path(sys.argv[1]))
+    build(Path(sys.argv[1]), *map(int, sys.argv[2:3]))
