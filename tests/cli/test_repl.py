@@ -203,6 +203,8 @@ async def test_the_history_of_what_was_typed_is_private(settings: Settings) -> N
         ("/undo human", "error[nothing_to_undo]"),
         ("/history human", "seed"),
         ("/history", "Nothing has been said yet."),
+        ("/context history", "nothing was paged"),
+        ("/context hsitory", "error[word_missing]"),
         ("/search tea", "Nothing in the archive."),
         ("/why", "recalled nothing"),
         ("/compact", "Nothing can be paged out"),
@@ -218,6 +220,40 @@ async def test_each_command_answers(settings: Settings, line: str, shown: str) -
     async with desk(settings, scripted()) as seat:
         await seat.say(line)
         await seat.sees(shown)
+
+
+async def test_what_is_paged_out_between_runs_is_said_when_it_happens_and_the_meter_falls(settings: Settings) -> None:
+    model = ScriptedReasoner(window_tokens=2_048)
+    async with desk(settings, model) as seat:
+        before = 0
+        for turn in range(1, 20):
+            model.will(f"Sheep {turn}.")
+            await seat.say("sheep " * 100)
+            await seat.sees(f"Sheep {turn}.")
+            await seat.until(lambda: not seat.repl.busy, "the end of the run")
+            before = seat.repl.session.meter.context_tokens
+            await asyncio.sleep(0.4)  # early paging waits a moment for the next input
+            if "paged out" in seat.seen:
+                break
+        await seat.sees("because the window was nearly full")
+        assert seat.repl.session.meter.context_tokens < before
+        assert seat.repl.session.meter.paged_out > 0
+        assert seat.seen.count("⇅ paged out") == 1
+        await seat.say("/context history")
+        await seat.sees("Page faults: none.")
+
+
+async def test_what_was_asked_for_is_said_once(settings: Settings) -> None:
+    async with desk(settings, scripted("Many.", "Few.")) as seat:
+        await seat.say("sheep " * 700)
+        await seat.sees("Many.")
+        await seat.say("goats")
+        await seat.sees("Few.")
+        await seat.until(lambda: not seat.repl.busy, "the end of the run")
+        await seat.say("/compact")
+        await seat.sees("because somebody asked for it")
+        await asyncio.sleep(0.2)
+        assert seat.seen.count("⇅ paged out") == 1
 
 
 async def test_an_export_writes_the_conversation_and_the_agent(settings: Settings) -> None:

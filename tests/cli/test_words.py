@@ -41,7 +41,11 @@ def ended(state: str, reason: str, error: dict[str, str] | None = None) -> RunEn
             'archival_memory_search "Porto" → 3 hits 12 ms',
         ),
         (returned("memory_insert", {}, "Refused: full", "error"), "✗", "memory_insert: Refused: full"),
-        (Compacted(24, 5210, 2480, 2, 3, 26), "⇅", "paged out 24 messages (#3–#26), 5,210 → 2,480 tokens"),
+        (
+            Compacted(24, 5210, 2480, 2, 3, 26),
+            "⇅",
+            "paged out 24 messages (#3–#26), 5,210 → 2,480 tokens, because the window was full",
+        ),
         (CallsMalformed("no such tool", 1), "↻", "the reply's tool calls could not be run (no such tool); asked again"),
         (RetryScheduled("busy", 2.0, 1), "↻", "busy; trying again in 2 s"),
         (ended("cancelled", "cancelled"), "■", "cancelled"),
