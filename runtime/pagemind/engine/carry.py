@@ -22,8 +22,9 @@ async def carry(job: Job, kernel: Kernel, persist: Persist = persist) -> None:
     """
     try:
         kernel = await begin(job, kernel)
-        while not await run_step(job, kernel, persist):
-            pass
+        outcome = await run_step(job, kernel, None, persist)
+        while not outcome.ended:
+            outcome = await run_step(job, kernel, outcome.view, persist)
     except RunCancelled:
         await finish(job, kernel, RunState.cancelled, StopReason.cancelled)
     except AtLimit as limit:

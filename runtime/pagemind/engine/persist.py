@@ -14,15 +14,28 @@ from pagemind.engine.job import Job
 from pagemind.engine.kernel import Kernel
 from pagemind.events import Event, to_json
 from pagemind.faults import reach
-from pagemind.records import Epoch, Json, Message, PageFault, Passage, Step, edit_to_json
+from pagemind.records import Block, Epoch, Json, Message, PageFault, Passage, Step, edit_to_json
 from pagemind.store import blocks, conversations, embeddings, history, paging, passages, run_events, runs, steps
 from pagemind.store.database import AsyncSession
+
+
+@dataclass(frozen=True)
+class Persisted:
+    """What only the store could tell of a step: the events of its run so far, the blocks it wrote, what its history knows.
+
+    ``cancelled``: somebody asked for the run to be cancelled.
+    """
+
+    events: int
+    cancelled: bool
+    blocks: Mapping[UUID, Block]
+    known: Mapping[str, int]
 
 
 class Persist(Protocol):
     """How a step is stored. There is one way; the crash harness has a second, broken one, to show that it is caught."""
 
-    def __call__(self, job: Job, kernel: Kernel, draft: Draft, /) -> Coroutine[Any, Any, None]:
+    def __call__(self, job: Job, kernel: Kernel, draft: Draft, /) -> Coroutine[Any, Any, Persisted]:
         """Store the step; BlocksMoved or LeaseLost, having changed nothing."""
         ...
 
@@ -50,15 +63,15 @@ class Draft:
     run: Json = field(default_factory=dict[str, object])
 
 
-async def persist(job: Job, kernel: Kernel, draft: Draft) -> None:
+async def persist(job: Job, kernel: Kernel, draft: Draft) -> Persisted:
     """Store the step: messages, block edits with their revisions, passages, the step row, counters, events.
 
     Raises BlocksMoved or LeaseLost, having changed nothing.
     """
     async with kernel.database.transaction() as session:
         fenced = await runs.fence(session, job.run_id, job.epoch, events=runs.events_after(len(draft.events)), **draft.run)
-        revisions = await write_edits(session, job, draft)
-        known = {**draft.known, **revisions}
+        written = await write_edits(session, job, draft)
+        known = {**draft.known, **told_of(draft, written)}
         after = await conversations.append(
             session,
             job.conversation_id,
@@ -80,22 +93,20 @@ async def persist(job: Job, kernel: Kernel, draft: Draft) -> None:
         reach("persist.before_commit")
     reach("persist.after_commit")
     job.told(first_event, draft.events)
+    return Persisted(fenced.events, fenced.cancelled, {block.id: block for block in written}, known)
 
 
-async def write_edits(session: AsyncSession, job: Job, draft: Draft) -> dict[str, int]:
-    """Store the edits, each with its revision; the revisions that the history then tells of.
-
-    A block that somebody else changed unseen keeps its older known revision, so that the next notice tells of it.
-    """
+async def write_edits(session: AsyncSession, job: Job, draft: Draft) -> list[Block]:
+    """Store the edits, each with its revision; the blocks after each. Raises BlocksMoved."""
     if not draft.edits:
-        return {}
+        return []
     locked = await blocks.lock(session, {edit.block_id for edit in draft.edits})
     for edit in draft.edits:
         if edit.block_id not in locked or locked[edit.block_id].revision != edit.seen_revision:
             raise BlocksMoved
-    written: dict[str, int] = {}
+    written: list[Block] = []
     for edit in draft.edits:
-        block = await blocks.write(
+        locked[edit.block_id] = await blocks.write(
             session,
             locked[edit.block_id],
             edit.value,
@@ -104,9 +115,17 @@ async def write_edits(session: AsyncSession, job: Job, draft: Draft) -> dict[str
             run_id=job.run_id,
             step_id=draft.step.id,
         )
-        if draft.known.get(str(block.id)) == edit.seen_revision:
-            written[str(block.id)] = block.revision
+        written.append(locked[edit.block_id])
     return written
+
+
+def told_of(draft: Draft, written: Sequence[Block]) -> dict[str, int]:
+    """The revisions that the history tells of with this step.
+
+    A block that somebody else changed unseen keeps its older known revision, so that the next notice tells of it.
+    """
+    seen = {edit.block_id: edit.seen_revision for edit in draft.edits}
+    return {str(block.id): block.revision for block in written if draft.known.get(str(block.id)) == seen[block.id]}
 
 
 async def write_paging(session: AsyncSession, draft: Draft) -> None:

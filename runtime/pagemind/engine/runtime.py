@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from types import TracebackType
@@ -27,6 +28,7 @@ from pagemind.errors import EmbedderMismatch, RunFailed
 from pagemind.events import Compacted, Event, Replied, RunEnded
 from pagemind.model.discover import find_reasoner
 from pagemind.model.embedder import Embedder, make_embedder
+from pagemind.model.local.joining import Joined, Tell, join_local
 from pagemind.model.reasoner import Reasoner
 from pagemind.records import Agent, Cause, Conversation, Json, Message, Run, RunState
 from pagemind.settings import Settings
@@ -35,11 +37,15 @@ from pagemind.store.database import Database
 from pagemind.toolbox.registry import load_tools
 
 
+log = logging.getLogger(__name__)
+
+
 class Runtime:
     """An open runtime. With ``work`` it carries runs itself; without, it only looks at the store and accepts."""
 
-    def __init__(self, kernel: Kernel, *, work: bool) -> None:
+    def __init__(self, kernel: Kernel, *, work: bool, local: Joined | None = None) -> None:
         self.kernel = kernel
+        self._local = local
         self.memory = Memory(kernel)
         early = EarlyPaging(kernel)
         self._worker = Worker(kernel, early=early)
@@ -54,10 +60,17 @@ class Runtime:
         reasoner: Reasoner | None = None,
         embedder: Embedder | None = None,
         work: bool = True,
+        tell: Tell = log.info,
     ) -> Runtime:
-        """Open the store, find the reasoner, load the tools; the embedder loads behind. Raises PagemindError."""
+        """Open the store, find the reasoner, load the tools; the embedder loads behind. Raises PagemindError.
+
+        A configured local model server is launched first, unless it runs; ``tell`` hears how far it is, until this returns.
+        """
         database = await Database.open(settings)
+        local: Joined | None = None
         try:
+            if work and reasoner is None:
+                local = await join_local(settings, tell)
             embedder = embedder or make_embedder(settings)
             dimensions = await refuse_other_embedder(database, embedder)
             kernel = Kernel(
@@ -71,11 +84,15 @@ class Runtime:
                 cache_salt=cache_salt(settings),
             )
         except BaseException:
+            if local:
+                await local.close()
             await database.close()
             raise
+        if local:
+            local.tell_later(log.warning)
         if work:
             embedder.warm()
-        return cls(kernel, work=work)
+        return cls(kernel, work=work, local=local)
 
     async def close(self) -> None:
         """Stop working and let go of everything. Runs that go on are taken up by the next worker."""
@@ -87,6 +104,8 @@ class Runtime:
         await self.kernel.embedder.close()
         for reasoner in (self.kernel.reasoner, *self.kernel.own_reasoners.values()):
             await reasoner.close()
+        if self._local:
+            await self._local.close()
         await self.kernel.database.close()
 
     async def __aenter__(self) -> Self:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 from pagemind.engine.act import Intent, act
+from pagemind.engine.advance import advanced
 from pagemind.engine.compact import compact, planned
 from pagemind.engine.drafts import draft_calls, draft_plain, draft_unusable
 from pagemind.engine.effects import Effects
 from pagemind.engine.epochs import lost_prefix, worth_writing_back
 from pagemind.engine.job import Job, RunCancelled, completed
 from pagemind.engine.kernel import Kernel
-from pagemind.engine.persist import BlocksMoved, Draft, Persist, persist
+from pagemind.engine.persist import BlocksMoved, Draft, Persist, Persisted, persist
 from pagemind.engine.policy import Policy, policy_of
 from pagemind.engine.reason import reason
 from pagemind.engine.replies import Calls, Judgement, Plain, Unusable, from_json, judge
@@ -39,10 +41,21 @@ class AtLimit(Exception):
         self.reason = reason
 
 
-async def run_step(job: Job, kernel: Kernel, persist: Persist = persist) -> bool:
-    """Make one step; True when the run has ended with it. Raises AtLimit or RunCancelled when no further step may be made."""
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a step: whether it was the run's last, and the view of the next, None where that has to be read."""
+
+    ended: bool
+    view: View | None = None
+
+
+async def run_step(job: Job, kernel: Kernel, view: View | None = None, persist: Persist = persist) -> Outcome:
+    """Make one step on the ``view`` that the one before left.
+
+    Raises AtLimit or RunCancelled when no further step may be made.
+    """
     clock = Clock()
-    view = await read(job, kernel)
+    view = view or await read(job, kernel)
     clock.lap("read")
     if view.acting is None:
         stop_if_due(job, view)
@@ -128,8 +141,8 @@ async def think(job: Job, kernel: Kernel, view: View, window: Window, policy: Po
     return Thought(await reason(job, kernel, window.prompt), uuid4(), {})
 
 
-async def store(turn: Turn, persist: Persist) -> bool:
-    """Act on the reply and persist the step; True if it was the run's last.
+async def store(turn: Turn, persist: Persist) -> Outcome:
+    """Act on the reply and persist the step.
 
     When somebody else edited a block meanwhile, the memory tools are run again on its newest version.
     """
@@ -138,12 +151,21 @@ async def store(turn: Turn, persist: Persist) -> bool:
     while True:
         draft = await drafted(turn, judged, done)
         try:
-            await completed(persist(turn.job, turn.kernel, draft))
+            stored = await completed(persist(turn.job, turn.kernel, draft))
         except BlocksMoved:
             fresh = await read(turn.job, turn.kernel)
             turn = Turn(turn.job, turn.kernel, turn.policy, fresh, turn.window, turn.thought, turn.clock)
         else:
-            return "state" in draft.run
+            return outcome(turn, draft, stored)
+
+
+def outcome(turn: Turn, draft: Draft, stored: Persisted) -> Outcome:
+    """What came of the stored step. Under ``write_through`` the next one has to see everybody's edits."""
+    if stored.cancelled:
+        turn.job.cancel.set()
+    if "state" in draft.run:
+        return Outcome(ended=True)
+    return Outcome(ended=False, view=None if turn.policy.write_through else advanced(turn.view, draft, stored))
 
 
 async def drafted(turn: Turn, judged: Judgement, done: dict[int, CallResult]) -> Draft:

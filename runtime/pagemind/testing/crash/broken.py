@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from pagemind.engine.job import Job
 from pagemind.engine.kernel import Kernel
-from pagemind.engine.persist import Draft, persist, write_edits, write_passages
+from pagemind.engine.persist import Draft, Persisted, persist, write_edits, write_passages
 
 
-async def persist_in_two(job: Job, kernel: Kernel, draft: Draft) -> None:
+async def persist_in_two(job: Job, kernel: Kernel, draft: Draft) -> Persisted:
     """Commit the step's history first and its effects on memory afterwards: a death in between loses the effects."""
-    await persist(job, kernel, replace(draft, edits=(), passages=(), vectors={}))
+    stored = await persist(job, kernel, replace(draft, edits=(), passages=(), vectors={}))
     async with kernel.database.transaction() as session:
-        await write_edits(session, job, draft)
+        written = await write_edits(session, job, draft)
         await write_passages(session, job, kernel, draft)
+    return replace(stored, blocks={block.id: block for block in written})

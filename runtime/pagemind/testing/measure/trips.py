@@ -12,7 +12,7 @@ from sqlalchemy import event
 from pagemind.engine.begin import begin
 from pagemind.engine.job import Job
 from pagemind.engine.kernel import Kernel
-from pagemind.engine.persist import Draft, persist
+from pagemind.engine.persist import Draft, Persisted, persist
 from pagemind.engine.step import read, run_step
 from pagemind.records import CallRequest
 from pagemind.settings import Settings
@@ -88,16 +88,16 @@ async def started(chat: Bench, text: str) -> tuple[Job, Kernel]:
 
 
 async def step_trips(job: Job, kernel: Kernel) -> StepTrips:
-    """Make one step and count."""
+    """Make one step and count; only the first step of a run has to read."""
     storing = Trips()
 
-    async def counting(job: Job, kernel: Kernel, draft: Draft, /) -> None:
+    async def counting(job: Job, kernel: Kernel, draft: Draft, /) -> Persisted:
         nonlocal storing
         with counted(kernel.database) as storing:
-            await persist(job, kernel, draft)
+            return await persist(job, kernel, draft)
 
     with counted(kernel.database) as reading:
-        await read(job, kernel)
+        view = await read(job, kernel)
     with counted(kernel.database) as total:
-        await run_step(job, kernel, counting)
+        await run_step(job, kernel, view, counting)
     return StepTrips(total, reading, storing)

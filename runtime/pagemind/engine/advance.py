@@ -1,0 +1,38 @@
+"""Advance: what the next step sees, known from the step just stored.
+
+A run's conversation is in the hands of its worker alone (the lease's epoch fences every write), so that reading it anew after
+each step would only bring back what was just written. Blocks may be edited from elsewhere: that shows when a step that edits
+one is stored (BlocksMoved), and in the notice before the next input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pagemind.engine.persist import Draft, Persisted
+from pagemind.records import now
+from pagemind.records.view import View
+
+
+def advanced(view: View, draft: Draft, stored: Persisted) -> View:
+    """The view after a step that did not end its run; ``view`` is left alone."""
+    conversation, run = view.conversation, view.run
+    at = now()
+    return replace(
+        view,
+        conversation=conversation.model_copy(
+            update={
+                **draft.conversation,
+                "next_seq": conversation.next_seq + len(draft.messages),
+                "known_revisions": {**conversation.known_revisions, **stored.known},
+                "stepped_at": at,
+                "updated_at": at,
+            }
+        ),
+        blocks=tuple(stored.blocks.get(block.id, block) for block in view.blocks),
+        messages=(*view.messages, *draft.messages),
+        archive_id=next((passage.archive_id for passage in draft.passages), view.archive_id),
+        run=run.model_copy(update={**draft.run, "events": stored.events}),
+        acting=None,
+        recorded=(),
+    )
