@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import stat
@@ -25,6 +26,7 @@ from pagemind.errors import PagemindError
 from pagemind.model.check import check_reasoner
 from pagemind.model.discover import find_reasoner
 from pagemind.model.embedder import Embedder, make_embedder
+from pagemind.model.local.findings import look_at_local
 from pagemind.settings import Settings
 from pagemind.store.checks import Status, check_store
 from pagemind.store.database import Database
@@ -76,6 +78,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *(await database_findings(settings) if usable else []),
         *(await prefix_findings(settings) if usable else []),
         *await embedder_findings(settings, stored=usable),
+        *await local_findings(settings),
         *[finding async for finding in reasoner_findings(settings)],
         *tool_findings(settings),
     ]
@@ -178,6 +181,12 @@ async def embedder_findings(settings: Settings, *, stored: bool) -> list[Finding
         return [failed("embedder", error)]
     finally:
         await embedder.close()
+
+
+async def local_findings(settings: Settings) -> list[Finding]:
+    """Whether the home folder's own model server runs, where there is one or one is configured."""
+    found = await asyncio.to_thread(look_at_local, settings)
+    return [Finding(found.name, "ok" if found.ok else "warn", found.detail, found.fix)] if found else []
 
 
 async def reasoner_findings(settings: Settings) -> AsyncIterator[Finding]:

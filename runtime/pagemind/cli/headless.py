@@ -11,6 +11,7 @@ from pagemind.cli.lines import exit_status
 from pagemind.cli.report import report
 from pagemind.cli.screen import PlainScreen
 from pagemind.cli.session import Session
+from pagemind.cli.starting import say_local
 from pagemind.engine.runtime import Runtime
 from pagemind.errors import PagemindError
 from pagemind.events import Event, Replied, RunEnded, StepEnded, ToolReturned, to_json
@@ -73,7 +74,7 @@ async def say(
     """Say the text, with standard input after it where that is piped; the exit status of the run."""
     try:
         text = _with_input(text)
-        async with await Runtime.open(settings) as runtime:
+        async with await Runtime.open(settings, tell=say_local) as runtime:
             session = await Session.begin(runtime, agent=agent, new=new, conversation=conversation)
             return await _carry(session, text, output, background=background)
     except PagemindError as error:

@@ -12,6 +12,7 @@ from pagemind.cli.banner import banner
 from pagemind.cli.display import TerminalScreen
 from pagemind.cli.repl import Repl
 from pagemind.cli.session import Session
+from pagemind.cli.starting import say_local
 from pagemind.engine.runtime import Runtime
 from pagemind.records import Role
 from pagemind.settings import Settings
@@ -22,7 +23,7 @@ EARLIER_MESSAGES = 4
 async def chat(settings: Settings, *, agent: str | None, new: bool, conversation: str | None) -> int:
     """Chat on the terminal; the exit status."""
     console = Console(markup=False, highlight=False, emoji=False)
-    async with await Runtime.open(settings) as runtime:
+    async with await Runtime.open(settings, tell=say_local) as runtime:
         session = await Session.begin(runtime, agent=agent, new=new, conversation=conversation)
         await _first_screen(console, session)
         repl = Repl(session, TerminalScreen(color_system=None if console.no_color else console.color_system))

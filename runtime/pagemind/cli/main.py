@@ -8,7 +8,7 @@ import typer
 from typer.main import get_command
 
 from pagemind import __version__
-from pagemind.cli import definitions, harnesses, memory
+from pagemind.cli import definitions, harnesses, memory, serving
 from pagemind.cli.completion import agent_names
 from pagemind.cli.groups import ChatByDefault
 from pagemind.cli.launch import launch
@@ -142,6 +142,7 @@ def version() -> None:
     typer.echo(f"pagemind {__version__}")
 
 
+serving.register(app)
 definitions.register(app)
 harnesses.register(app)
 

@@ -12,6 +12,7 @@ from pagemind.cli.lines import exit_status
 from pagemind.cli.reading import LineReader
 from pagemind.cli.screen import PlainScreen
 from pagemind.cli.session import Session
+from pagemind.cli.starting import say_local
 from pagemind.engine.runtime import Runtime
 from pagemind.errors import MessageTooLong, PagemindError
 from pagemind.events import Event
@@ -20,7 +21,7 @@ from pagemind.settings import Settings
 
 async def chat(settings: Settings, *, agent: str | None, new: bool, conversation: str | None) -> int:
     """Open the runtime and chat line by line; startup notes go to standard error."""
-    async with await Runtime.open(settings) as runtime:
+    async with await Runtime.open(settings, tell=say_local) as runtime:
         session = await Session.begin(runtime, agent=agent, new=new, conversation=conversation)
         print("\n".join(banner(session)), file=sys.stderr, flush=True)
         return await converse(session)

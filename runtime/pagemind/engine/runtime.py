@@ -36,7 +36,6 @@ from pagemind.store import agents, conversations, messages, run_events, runs, te
 from pagemind.store.database import Database
 from pagemind.toolbox.registry import load_tools
 
-
 log = logging.getLogger(__name__)
 
 

@@ -1,4 +1,4 @@
-"""Which reasoner to use: the configured one, else a local server on its usual port, else the demo reasoner."""
+"""Which reasoner to use: the configured one, else the home folder's own server, else one on its usual port, else the demo."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from pagemind.errors import ReasonerError
 from pagemind.model.demo import DemoReasoner
+from pagemind.model.local.joining import local_address
 from pagemind.model.models import chat_models
 from pagemind.model.reasoner import Reasoner
 from pagemind.model.replicas import Replica, Replicas
@@ -42,13 +43,16 @@ async def find_reasoner(
     spec = model_spec or {}
     endpoint, window = spec.get("endpoint"), spec.get("window_tokens")
     configured = endpoint in (None, settings.reasoner_url)
-    url = endpoint or settings.reasoner_url or await first_serving(ports)
+    local = local_address(settings)
+    url = endpoint or settings.reasoner_url or (local.url if local else await first_serving(ports))
     if not url or url == "demo":
         bounds = [tokens for tokens in (window, settings.window_tokens) if tokens]
         return DemoReasoner(min(bounds, default=None))
     if api_key is None and configured and settings.reasoner_url:
         api_key = settings.reasoner_api_key
     model = spec.get("name") or (settings.reasoner_model if configured else None)
+    if local and url == local.url:
+        model, api_key = spec.get("name") or local.model, api_key or local.key
     urls = dict.fromkeys(part.strip() for part in url.split(",") if part.strip())
     secret = api_key.get_secret_value() if api_key else ""
     members = [open_server(settings, each, model=model, api_key=secret, window_tokens=window) for each in urls or [url]]

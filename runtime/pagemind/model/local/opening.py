@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pagemind.errors import LocalModelNotReady, LocalModelOther
+from pagemind.model.local.joining import Tell
 from pagemind.model.local.plan import Plan, plan_launch
-from pagemind.model.local.server import LocalServer, Patience, Tell, local_log
+from pagemind.model.local.server import LocalServer, Patience, local_log
 from pagemind.model.local.state import ServerState, running_server, server_key, take_lock
 from pagemind.settings import Settings
 
@@ -22,6 +23,11 @@ class LocalModel:
 
     state: ServerState
     server: LocalServer | None = None
+
+    def tell_later(self, tell: Tell) -> None:
+        """Whom to tell from now on what happens to the server, where this process watches it."""
+        if self.server is not None:
+            self.server.tell = tell
 
     async def close(self) -> None:
         """Stop the server if this process launched it."""

@@ -6,7 +6,6 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,12 +16,10 @@ from pagemind.errors import LocalModelDied, LocalModelNotReady, LocalModelPort
 from pagemind.model.check import MUST_CALL, CheckResult, asked, check_call
 from pagemind.model.discover import open_server
 from pagemind.model.local.command import HOST, Launch, command_line, environment_of
+from pagemind.model.local.joining import Tell
 from pagemind.model.local.life import Life, is_healthy, last_lines
 from pagemind.model.local.state import ServerState, drop_state, write_state
 from pagemind.settings import Settings, environment
-
-Tell = Callable[[str], None]
-"""Hears, in a few words, how far the server is."""
 
 
 def local_log(home: Path) -> Path:
@@ -68,7 +65,8 @@ class LocalServer:
         self._launch = launch
         self._lock = lock
         self._key = key
-        self._tell = tell
+        self.tell = tell
+        """Hears, in a few words, how far the server is."""
         self._patience = patience or Patience()
         self._log = local_log(settings.home)
         self._watch: asyncio.Task[None] | None = None
@@ -120,7 +118,7 @@ class LocalServer:
             if deaths >= self._patience.deaths:
                 raise LocalModelDied(last_lines(self._log), count=deaths, log=self._log)
             pause = min(self._patience.longest_pause_seconds, self._patience.first_pause_seconds * 2 ** (deaths - 1))
-            self._tell(f"it ended with {ending(status)}; starting it again in {pause:g} s")
+            self.tell(f"it ended with {ending(status)}; starting it again in {pause:g} s")
             await asyncio.sleep(pause)
 
     def _was_steady(self) -> bool:
@@ -147,7 +145,7 @@ class LocalServer:
         until = time.monotonic() + self._patience.ready_seconds
         while life.running:
             for phase in life.log.phases():
-                self._tell(phase)
+                self.tell(phase)
             if await asyncio.to_thread(is_healthy, self._launch.port):
                 return True
             if time.monotonic() > until:
@@ -157,7 +155,7 @@ class LocalServer:
 
     async def _until_it_calls(self, life: Life) -> None:
         """Have it call a tool, as an agent would. Raises LocalModelNotReady."""
-        self._tell("trying a tool call")
+        self.tell("trying a tool call")
         result = CheckResult("calls tools", ok=False, detail="")
         for attempt in range(self._patience.call_attempts):
             result = await self._try_call()
@@ -168,7 +166,7 @@ class LocalServer:
             self._ready_at = time.monotonic()
             self._say(ready=True)
             self._ready.set()
-            self._tell("ready: it calls tools")
+            self.tell("ready: it calls tools")
         elif life.running:
             raise self._not_ready(result.detail)
 
