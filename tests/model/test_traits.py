@@ -172,6 +172,25 @@ async def test_the_same_life_is_not_asked_twice(server: OpenAIServer, reasoner: 
     assert server.asked(METRICS) == 2
 
 
+async def test_another_life_is_noticed_after_a_quiet_while_before_anything_is_sent(
+    server: OpenAIServer, settings: Settings
+) -> None:
+    now = [0.0]
+    reasoner = OpenAIReasoner(settings, server.url, clock=lambda: now[0])
+    assert reasoner.home("a") == ""
+    dress_as_vllm(server)
+    assert await reasoner.settle("a")
+    dress_as_vllm(server, start="1.8e+09")
+    now[0] = 10.0
+    assert await reasoner.settle("a")
+    assert reasoner.home("a").endswith("#1.7e+09")
+    now[0] = 20.0
+    assert await reasoner.settle("a")
+    assert reasoner.home("a").endswith("#1.8e+09")
+    assert server.asked(CHAT) == 0
+    await reasoner.close()
+
+
 async def test_without_a_start_time_the_life_is_just_the_url(server: OpenAIServer, reasoner: OpenAIReasoner) -> None:
     dress_as_vllm(server)
     server.routes[METRICS] = tells("vllm:num_requests_running 0\n")

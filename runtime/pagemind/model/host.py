@@ -27,7 +27,14 @@ REPLY_FIELDS = {"api.openai.com": "max_completion_tokens"}
 class Host:
     """Remembers what the server said. ``lost`` and a changed start time make it ask anew; nothing else does."""
 
-    def __init__(self, server: Server, url: str, model: str, told: Callable[[BaseException], Exception]) -> None:
+    def __init__(
+        self,
+        server: Server,
+        url: str,
+        model: str,
+        told: Callable[[BaseException], Exception],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """``url`` is shown, so it holds no password; ``told`` makes our errors of the client's."""
         self.server = server
         self.url = url
@@ -35,6 +42,7 @@ class Host:
         self.window: int | None = None
         self.traits = Traits()
         self._told = told
+        self._clock = clock
         self._asked = False
         self._lost = False
         self._heard_at = 0.0
@@ -43,8 +51,8 @@ class Host:
 
     @property
     def home(self) -> str:
-        """The server and, where that can be known, which life of it."""
-        return self.traits.life(self.url)
+        """The server and, where that can be known, which life of it; empty until it has answered once."""
+        return self.traits.life(self.url) if self._asked else ""
 
     async def learn(self) -> None:
         """Ask the server what is not known yet of this life of it. Raises ``ReasonerError``."""
@@ -64,19 +72,19 @@ class Host:
 
     async def settle(self) -> bool:
         """``learn``, but within seconds and without an error; False where the server is out of reach, or was a moment ago."""
-        if time.monotonic() < self._leave_until:
+        if self._clock() < self._leave_until:
             return False
         try:
             async with asyncio.timeout(SETTLE_SECONDS):
                 await self.learn()
         except (ReasonerError, TimeoutError):
-            self._leave_until = time.monotonic() + LEAVE_SECONDS
+            self._leave_until = self._clock() + LEAVE_SECONDS
             return False
         return True
 
     def heard(self) -> None:
         """It has just answered."""
-        self._heard_at = time.monotonic()
+        self._heard_at = self._clock()
         self._leave_until = 0.0
 
     def lost(self) -> None:
@@ -89,7 +97,7 @@ class Host:
 
     @property
     def _fresh(self) -> bool:
-        return self._asked and not self._lost and time.monotonic() - self._heard_at < LIFE_SECONDS
+        return self._asked and not self._lost and self._clock() - self._heard_at < LIFE_SECONDS
 
     async def _is_another(self) -> bool:
         """Whether this is another life than the one that was asked; where lives look alike, one that was lost is."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, nullcontext
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -34,7 +35,14 @@ class OpenAIReasoner:
     is_language_model = True
 
     def __init__(
-        self, settings: Settings, url: str, *, model: str | None = None, api_key: str = "", window_tokens: int | None = None
+        self,
+        settings: Settings,
+        url: str,
+        *,
+        model: str | None = None,
+        api_key: str = "",
+        window_tokens: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``window_tokens`` bounds the window further."""
         self.url = without_password(url)
@@ -48,7 +56,7 @@ class OpenAIReasoner:
             silence_seconds=settings.reasoner_silence_seconds,
             limit_chars=settings.reply_limit_chars,
         )
-        self._host = Host(Server(self._client), self.url, model or "", self._told)
+        self._host = Host(Server(self._client), self.url, model or "", self._told, clock)
         self.tokens = ServerCounter(self._host)
         self._set_window = settings.window_tokens
         self._bound_window = window_tokens
@@ -92,7 +100,7 @@ class OpenAIReasoner:
         return await self._host.settle()
 
     def home(self, affinity: str) -> str:
-        """The server's URL and, where it tells when it started, which life of it."""
+        """The server's URL and, where it tells when it started, which life of it; empty until it has answered once."""
         return self._host.home
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
