@@ -15,7 +15,6 @@ from pagemind.memory.compiler import as_prompt
 from pagemind.memory.hits import blocks_used
 from pagemind.memory.prefix import Common, Verdict
 from pagemind.records import Completion, Epoch, Json, Message, Role, RunState, Step, StopReason, now
-from pagemind.store import runs
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +105,7 @@ def drafted(
 
 def ending(reason: StopReason, state: RunState = RunState.completed, error: dict[str, str] | None = None) -> Json:
     """The run's columns when this step is its last."""
-    return {"state": state, "stop_reason": reason, "error": error, "finished_at": runs.at_commit(), "attempts": 0}
+    return {"state": state, "stop_reason": reason, "error": error, "attempts": 0}
 
 
 def step_row(turn: Turn, common: Common) -> Step:

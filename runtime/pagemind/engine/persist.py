@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import func
-
 from pagemind.engine.effects import BlockEdit
 from pagemind.engine.job import Job
 from pagemind.engine.kernel import Kernel
 from pagemind.events import Event, to_json
 from pagemind.faults import reach
 from pagemind.records import Block, Epoch, Json, Message, PageFault, Passage, Step, edit_to_json
-from pagemind.store import blocks, conversations, embeddings, history, paging, passages, run_events, runs, steps
+from pagemind.store import blocks, embeddings, paging, passages
 from pagemind.store.database import AsyncSession
+from pagemind.store.progress import store_step
 
 
 @dataclass(frozen=True)
@@ -69,31 +68,26 @@ async def persist(job: Job, kernel: Kernel, draft: Draft) -> Persisted:
     Raises BlocksMoved or LeaseLost, having changed nothing.
     """
     async with kernel.database.transaction() as session:
-        fenced = await runs.fence(session, job.run_id, job.epoch, events=runs.events_after(len(draft.events)), **draft.run)
         written = await write_edits(session, job, draft)
-        known = {**draft.known, **told_of(draft, written)}
-        after = await conversations.append(
-            session,
-            job.conversation_id,
-            len(draft.messages),
-            known,
-            updated_at=func.now(),
-            stepped_at=func.now(),
-            **draft.conversation,
-        )
-        reach("persist.mid_transaction")
-        for index, message in enumerate(draft.messages):
-            message.seq = after - len(draft.messages) + index
-        await history.add(session, draft.messages)
-        await steps.put(session, draft.step)
         await write_passages(session, job, kernel, draft)
         await write_paging(session, draft)
-        first_event = fenced.events - len(draft.events) + 1
-        await run_events.add(session, job.tenant_id, job.run_id, first_event, [to_json(event) for event in draft.events])
+        known = {**draft.known, **told_of(draft, written)}
+        reach("persist.mid_transaction")
+        progress = await store_step(
+            session,
+            draft.step,
+            epoch=job.epoch,
+            conversation_id=job.conversation_id,
+            run=draft.run,
+            conversation=draft.conversation,
+            known=known,
+            messages=draft.messages,
+            events=[to_json(event) for event in draft.events],
+        )
         reach("persist.before_commit")
     reach("persist.after_commit")
-    job.told(first_event, draft.events)
-    return Persisted(fenced.events, fenced.cancelled, {block.id: block for block in written}, known)
+    job.told(progress.events - len(draft.events) + 1, draft.events)
+    return Persisted(progress.events, progress.cancelled, {block.id: block for block in written}, known)
 
 
 async def write_edits(session: AsyncSession, job: Job, draft: Draft) -> list[Block]:
