@@ -9,9 +9,11 @@ from uuid import uuid4
 
 from pagemind.engine.paging import PagingReport
 from pagemind.engine.runtime import Runtime
+from pagemind.model.embedder import Embedder
 from pagemind.settings import Settings
 from pagemind.testing.measure.fault_talk import OpenBookReasoner, Popularity, facts, questions, tellings
 from pagemind.testing.runtime import make_agent
+from pagemind.testing.vectors import WordEmbedder
 
 Told = Callable[[str], None]
 POPULARITIES: tuple[Popularity, ...] = ("zipf", "uniform")
@@ -21,13 +23,13 @@ POPULARITIES: tuple[Popularity, ...] = ("zipf", "uniform")
 class Size:
     """How much is told and asked, in how small a window, and what ``keep_tokens`` is tried beside 0."""
 
-    facts: int = 80
-    questions: int = 400
-    window_tokens: int = 4096
-    keep_tokens: int = 400
+    facts: int = 60
+    questions: int = 200
+    window_tokens: int = 2048
+    keep_tokens: int = 200
 
 
-QUICK = Size(facts=20, questions=40, window_tokens=2048, keep_tokens=200)
+QUICK = Size(facts=24, questions=24, window_tokens=1536, keep_tokens=100)
 
 
 @dataclass(frozen=True)
@@ -80,25 +82,32 @@ class Figures:
         return {"without": self.without.figures(), "keeping": self.keeping.figures(), "ratios": ratios}
 
 
-async def fault_figures(settings: Settings, size: Size, seed: int, told: Told) -> dict[str, Figures]:
-    """All four conversations, each under a tenant of its own: by popularity, without and with keeping."""
+async def fault_figures(
+    settings: Settings, size: Size, seed: int, told: Told, *, embedder: type[WordEmbedder] | None = None
+) -> dict[str, Figures]:
+    """All four conversations, each under a tenant of its own: by popularity, without and with keeping.
+
+    ``embedder`` takes the place of the configured one.
+    """
     found: dict[str, Figures] = {}
     for popularity in POPULARITIES:
         arms: list[Arm] = []
         for keep_tokens in (0, size.keep_tokens):
             told(f"{size.questions} questions of {popularity} popularity, keep_tokens {keep_tokens}")
-            arms.append(await one_arm(settings, size, popularity, keep_tokens, seed))
+            arms.append(await one_arm(settings, size, popularity, keep_tokens, seed, embedder() if embedder else None))
         found[popularity] = Figures(*arms)
     return found
 
 
-async def one_arm(settings: Settings, size: Size, popularity: Popularity, keep_tokens: int, seed: int) -> Arm:
+async def one_arm(
+    settings: Settings, size: Size, popularity: Popularity, keep_tokens: int, seed: int, embedder: Embedder | None
+) -> Arm:
     """Tell all facts, then ask."""
     own = settings.model_copy(update={"tenant_id": uuid4()})
     known = facts(size.facts, seed)
     # Nothing is paged out early: whether a pause is long enough for that depends on the machine.
     memory = {"summary_tokens": 64, "keep_tokens": keep_tokens, "early_watermark": 1.0}
-    async with await Runtime.open(own, reasoner=OpenBookReasoner(size.window_tokens)) as runtime:
+    async with await Runtime.open(own, reasoner=OpenBookReasoner(size.window_tokens), embedder=embedder) as runtime:
         agent = await make_agent(runtime, "open-book", {"persona": "I answer."}, memory, tools=["conversation_search"])
         talk = (await runtime.conversation(agent)).id
         for text in tellings(known, seed):
