@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pagemind.memory.prefix import Ledger, Verdict, common, digests, ledger_of, same_frame
+from pagemind.memory.prefix import Common, Ledger, Verdict, chain_of, common, ledger_of, same_frame
 from pagemind.records import CallRequest, Prompt, PromptMessage, Segments, ToolSchema
 
 TOOL = ToolSchema("note", "Note it.", {"type": "object", "properties": {"b": {}, "a": {}}})
@@ -34,10 +34,14 @@ def prompt(history: list[PromptMessage], used: int = 1_000) -> Prompt:
     return Prompt((SYSTEM, BLOCKS, SUMMARY, *history), tools=(TOOL,), segments=Segments(messages=used))
 
 
+def ledger(of: Prompt) -> Ledger:
+    """Its ledger, in epoch 3."""
+    return ledger_of(of, chain_of(of), 3, HEAD)
+
+
 @given(messages, messages)
 def test_a_prompt_that_goes_on_begins_with_the_whole_one_before(before: list[PromptMessage], more: list[PromptMessage]) -> None:
-    ledger = ledger_of(prompt(before), 3, HEAD)
-    found = common(ledger, prompt([*before, *more]), 3)
+    found = common(ledger(prompt(before)), chain_of(prompt([*before, *more])), 3)
     assert (found.verdict, found.tokens) == (Verdict.kept, 1_000)
 
 
@@ -47,39 +51,38 @@ def test_one_changed_message_breaks_it_down_to_what_stands_before_the_history(
 ) -> None:
     at = data.draw(st.integers(0, len(before) - 1))
     changed = [*before[:at], replace(before[at], content=before[at].content + "x"), *before[at + 1 :]]
-    found = common(ledger_of(prompt(before), 3, HEAD), prompt(changed), 3)
+    found = common(ledger(prompt(before)), chain_of(prompt(changed)), 3)
     assert (found.verdict, found.tokens) == (Verdict.broken, sum(HEAD))
 
 
 def test_the_first_prompt_has_nothing_before_it() -> None:
-    assert common(None, prompt([]), 1).verdict == Verdict.first
+    assert common(None, chain_of(prompt([])), 1).verdict == Verdict.first
 
 
 def test_a_new_epoch_keeps_what_it_has_in_common() -> None:
-    ledger = ledger_of(prompt([PromptMessage("user", "Hello.")]), 3, HEAD)
+    before = ledger(prompt([PromptMessage("user", "Hello.")]))
     new = replace(prompt([]), messages=(SYSTEM, BLOCKS, PromptMessage("user", "<summary>more</summary>")))
-    assert common(ledger, new, 4) == common(ledger, new, 4)
-    assert (common(ledger, new, 4).verdict, common(ledger, new, 4).tokens) == (Verdict.rolled, 120)
+    assert common(before, chain_of(new), 4) == Common(Verdict.rolled, 120)
     other_blocks = replace(new, messages=(SYSTEM, PromptMessage("user", "<memory_blocks>new</memory_blocks>"), SUMMARY))
-    assert common(ledger, other_blocks, 4).tokens == 100
+    assert common(before, chain_of(other_blocks), 4).tokens == 100
 
 
 def test_other_tools_or_another_system_text_leave_nothing_in_common() -> None:
-    ledger = ledger_of(prompt([]), 3, HEAD)
+    before = ledger(prompt([]))
     other_tools = replace(prompt([]), tools=(TOOL, replace(TOOL, name="other")))
     other_system = replace(prompt([]), messages=(replace(SYSTEM, content="You are another."), BLOCKS, SUMMARY))
     for changed in (other_tools, other_system):
-        assert common(ledger, changed, 4).tokens == 0
-        assert not same_frame(ledger, changed)
-    assert same_frame(ledger, prompt([PromptMessage("user", "Hello.")]))
+        assert common(before, chain_of(changed), 4).tokens == 0
+        assert not same_frame(before, chain_of(changed))
+    assert same_frame(before, chain_of(prompt([PromptMessage("user", "Hello.")])))
 
 
 def test_the_order_of_a_tools_properties_is_part_of_it() -> None:
     turned = replace(TOOL, parameters={"type": "object", "properties": {"a": {}, "b": {}}})
-    assert digests(prompt([]), [1]) != digests(replace(prompt([]), tools=(turned,)), [1])
+    assert chain_of(prompt([]))[0] != chain_of(replace(prompt([]), tools=(turned,)))[0]
 
 
 @given(messages)
 def test_a_ledger_is_the_same_after_it_was_stored(history: list[PromptMessage]) -> None:
-    ledger = ledger_of(prompt(history), 7, HEAD)
-    assert Ledger.from_json(ledger.as_json()) == ledger
+    made = ledger(prompt(history))
+    assert Ledger.from_json(made.as_json()) == made

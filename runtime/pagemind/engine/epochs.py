@@ -25,7 +25,7 @@ def lost_prefix(kernel: Kernel, view: Resident, window: Window) -> Cause | None:
         return Cause.server
     if home and paused_for(conversation) > timedelta(seconds=kernel.settings.cache_idle_seconds):
         return Cause.idle
-    return None if same_frame(before, window.prompt) else Cause.definition
+    return None if same_frame(before, window.chain) else Cause.definition
 
 
 def paused_for(conversation: Conversation) -> timedelta:

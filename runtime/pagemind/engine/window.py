@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.policy import Policy
 from pagemind.memory.compiler import Fixed, compile_prompt, revisions
-from pagemind.memory.prefix import Common, Ledger, common, ledger_of
+from pagemind.memory.prefix import Common, Ledger, chain_of, common, ledger_of
 from pagemind.records import Cause, Json, Prompt, PromptMessage
 from pagemind.records.view import Resident
 
@@ -27,14 +28,19 @@ class Window:
     begins: Cause | None = None
     """Why its epoch begins with it, if it does."""
 
+    @cached_property
+    def chain(self) -> list[str]:
+        """The digests of the prompt up to each of its messages."""
+        return chain_of(self.prompt)
+
     @property
     def ledger(self) -> Ledger:
         """What the next prompt is to be held against."""
-        return ledger_of(self.prompt, self.epoch, self.head)
+        return ledger_of(self.prompt, self.chain, self.epoch, self.head)
 
     def beside(self, before: Json | None) -> Common:
         """What it has in common with the prompt of the step before (``Conversation.prefix``)."""
-        return common(Ledger.from_json(before), self.prompt, self.epoch)
+        return common(Ledger.from_json(before), self.chain, self.epoch)
 
 
 async def open_window(kernel: Kernel, view: Resident, policy: Policy, *, begins: Cause | None = None) -> Window:

@@ -7,7 +7,6 @@ each place where the next may part from it: after the frame (system text and too
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -65,45 +64,43 @@ class Common:
     tokens: int
 
 
-def ledger_of(prompt: Prompt, epoch: int, head: Sequence[int]) -> Ledger:
+def ledger_of(prompt: Prompt, chain: Sequence[str], epoch: int, head: Sequence[int]) -> Ledger:
     """The ledger of a prompt. ``head`` has the tokens of its parts before the history: frame, then each message of its own."""
     lengths = [*accumulate(head)]
     places = [*range(1, len(lengths) + 1), len(prompt.messages)]
     tokens = [*lengths, prompt.segments.used]
-    return Ledger(epoch, tuple(map(Mark, places, tokens, digests(prompt, places))))
+    return Ledger(epoch, tuple(map(Mark, places, tokens, (chain[place - 1] for place in places))))
 
 
-def common(before: Ledger | None, prompt: Prompt, epoch: int) -> Common:
-    """How the prompt begins, beside the one before it."""
+def common(before: Ledger | None, chain: Sequence[str], epoch: int) -> Common:
+    """How the prompt of this ``chain`` begins, beside the one before it."""
     if before is None:
         return Common(Verdict.first, 0)
-    now = digests(prompt, [mark.messages for mark in before.marks])
-    same = [mark for mark, digest in zip(before.marks, now, strict=True) if mark.digest == digest]
+    same = [mark for mark in before.marks if mark.messages <= len(chain) and chain[mark.messages - 1] == mark.digest]
     if same and same[-1] is before.marks[-1]:
         return Common(Verdict.kept, same[-1].tokens)
     verdict = Verdict.broken if before.epoch == epoch else Verdict.rolled
     return Common(verdict, same[-1].tokens if same else 0)
 
 
-def same_frame(before: Ledger, prompt: Prompt) -> bool:
+def same_frame(before: Ledger, chain: Sequence[str]) -> bool:
     """Whether system text and tools are those of the prompt before."""
-    return digests(prompt, [1])[0] == before.marks[0].digest
+    return chain[0] == before.marks[0].digest
 
 
-def digests(prompt: Prompt, places: Sequence[int]) -> list[str]:
-    """Digests of the tools with the first ``n`` messages, for each ``n`` of ``places``; of nothing where there are fewer."""
+def chain_of(prompt: Prompt) -> list[str]:
+    """The digest of the tools and the messages up to each message, that one included."""
     running = hashlib.blake2b("\n".join(tool.text for tool in prompt.tools).encode(), digest_size=DIGEST_BYTES)
-    at: dict[int, str] = {}
-    wanted = frozenset(places)
-    for count, message in enumerate(prompt.messages, 1):
+    chain: list[str] = []
+    for message in prompt.messages:
         running.update(encoded(message))
-        if count in wanted:
-            at[count] = running.hexdigest()
-    return [at.get(place, "") for place in places]
+        chain.append(running.hexdigest())
+    return chain
 
 
 def encoded(message: PromptMessage) -> bytes:
-    """The message as bytes that no other message has."""
-    calls = [(call.id, call.name, call.arguments) for call in message.calls]
-    parts = [message.role, message.content, message.reasoning, message.call_id, message.name, calls]
-    return json.dumps(parts).encode()
+    """The message as bytes that no other message has: each part behind its length."""
+    parts = [message.role, message.content, message.reasoning, message.call_id or "", message.name or ""]
+    for call in message.calls:
+        parts += (call.id, call.name, call.arguments)
+    return "".join([f"{len(parts)};", *(f"{len(part)}:{part}" for part in parts)]).encode("utf-8", "surrogatepass")
