@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -36,9 +35,6 @@ from pagemind.toolbox.registry import Registry, load_tools
 # vector later, and until then words find the passage.
 STORE_WAIT_SECONDS = 0.5
 
-Counted = tuple[str, Hashable]
-"""The model whose tokens were counted, and what they are the tokens of."""
-
 
 @dataclass
 class Kernel:
@@ -60,7 +56,6 @@ class Kernel:
     """Whether what it thinks goes behind what somebody waits for."""
     cache_salt: str = ""
     """Of the tenant, for the model server's prefix cache."""
-    _counted: OrderedDict[Counted, int] = field(default_factory=OrderedDict[Counted, int])
 
     async def for_agent(self, agent: Agent) -> Kernel:
         """This kernel, thinking with the agent's own model where its definition names one."""
@@ -100,29 +95,16 @@ class Kernel:
         return vector if self.stored_dimensions in (None, len(vector)) else None
 
     async def count(self, text: str) -> int:
-        """Tokens of ``text`` by the reasoner's own tokenizer; texts seen lately are not counted twice."""
-        if not text:
-            return 0
-        return await self._once(text, lambda: self.reasoner.tokens.count(text))
+        """Tokens of ``text`` by the reasoner's own tokenizer."""
+        return await self.reasoner.tokens.count(text) if text else 0
 
     async def count_frame(self, system: str, tools: Sequence[ToolSchema]) -> int:
         """Tokens of a prompt that holds the system text and the tools alone, as the chat template prints it."""
-        message = PromptMessage("system", system)
-        what = (system, *(tool.text for tool in tools))
-        return await self._once(what, lambda: self.reasoner.tokens.frame(message, tools))
+        return await self.reasoner.tokens.frame(PromptMessage("system", system), tools)
 
     async def count_added(self, *messages: PromptMessage) -> int:
         """Tokens that the messages add, as the chat template prints them, to a prompt that they are appended to."""
-        return await self._once(messages, lambda: self.reasoner.tokens.added(messages))
-
-    async def _once(self, what: Hashable, count: Callable[[], Awaitable[int]]) -> int:
-        key = (self.reasoner.model, what)
-        if key not in self._counted:
-            self._counted[key] = await count()
-            if len(self._counted) > 512:
-                self._counted.popitem(last=False)
-        self._counted.move_to_end(key)
-        return self._counted[key]
+        return await self.reasoner.tokens.added(messages)
 
     def tool_names(self, agent: Agent) -> list[str]:
         """The agent's tools in the order of its definition, then those of the home folder, which are every agent's."""

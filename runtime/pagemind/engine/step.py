@@ -112,6 +112,7 @@ async def make_room(job: Job, kernel: Kernel, view: View, policy: Policy, *, for
     window = await open_window(kernel, view, policy)
     if view.acting is not None:
         return view, window
+    await kernel.reasoner.settle(window.prompt.affinity)
     lost = lost_prefix(kernel, view, window)
     plan = planned(view, window, policy, watermark(policy.budget, lost, force=force))
     if plan is not None:

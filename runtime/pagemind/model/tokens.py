@@ -27,6 +27,7 @@ def tokenizer(path: Path) -> Tokenizer:
     return loaded
 
 
+@lru_cache(512)
 def estimate(text: str) -> int:
     """Tokens by a rule of thumb: UTF-8 bytes / 4, and at least the words, digits and signs * 3 / 4.
 
