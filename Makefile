@@ -6,6 +6,7 @@ ARGS   ?=
 MODEL  ?=
 JSON   ?=
 TRIALS ?= 200
+ENDPOINT ?=
 DATA   ?= ../shared/data/locomo/26.json
 
 VENV         := .venv
@@ -36,7 +37,7 @@ make_venv     = { [ -x $(1)/bin/python ] && $(1)/bin/python -c '$(NEWER)' && $(1
 	{ $(FIND_PYTHON); "$$python" -m venv --clear $(1) >&2 || { echo "$$python -m venv failed (Debian: apt install python3-venv)" >&2; exit 1; }; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install chat test lint fmt crash demo bench bench-faults bench-embedder up vllm vllm-cpu clean
+.PHONY: help install chat test lint fmt crash demo bench bench-faults bench-embedder bench-prefix bench-staleness up vllm vllm-cpu clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):[^#]*## /\1	/' \
@@ -70,6 +71,12 @@ bench: $(INSTALLED) ## the runtime's own speed (JSON=figures.json)
 
 bench-embedder: $(INSTALLED) ## the embedder at BGE-M3's shape, on a GPU where there is one (JSON=figures.json)
 	@exec $(PAGEMIND) bench-embedder $(FIGURES) $(ARGS)
+
+bench-prefix: $(INSTALLED) ## what a real vLLM's prefix cache serves (ENDPOINT=http://..., else a tiny one is started; JSON=figures.json)
+	@exec $(PAGEMIND) bench-prefix $(if $(ENDPOINT),--endpoint "$(ENDPOINT)") $(FIGURES) $(ARGS)
+
+bench-staleness: $(INSTALLED) ## answers after edits, write-back against write-through (ENDPOINT=http://.../v1, JSON=figures.json)
+	@exec $(PAGEMIND) bench-staleness $(if $(ENDPOINT),--endpoint "$(ENDPOINT)") $(FIGURES) $(ARGS)
 
 bench-faults: $(INSTALLED) ## page faults without and with memory.keep_tokens (JSON=figures.json)
 	@exec $(PAGEMIND) bench-faults $(FIGURES) $(ARGS)

@@ -13,10 +13,10 @@ from pagemind.errors import RunFailed
 from pagemind.events import CallStarted, ReasoningDelta, RunEnded, TextDelta
 from pagemind.model.discover import find_reasoner
 from pagemind.model.reasoner import Reasoner
-from pagemind.records import Completion, Prompt, PromptMessage, RunState
+from pagemind.records import Completion, Conversation, Prompt, PromptMessage, RunState
 from pagemind.settings import Settings
 from pagemind.testing.measure.prefix.directed import DirectedReasoner
-from pagemind.testing.measure.prefix.script import Static, static_text, write_script
+from pagemind.testing.measure.prefix.script import Turn, static_text, write_script
 from pagemind.testing.measure.prefix.sizes import Size
 from pagemind.testing.measure.prefix.talk import Told, agent_of, window_of
 from pagemind.testing.vectors import HashEmbedder
@@ -84,10 +84,13 @@ async def waited(settings: Settings, size: Size, mode: Mode, *, calls: int) -> W
     reasoner = DirectedReasoner(await find_reasoner(own))
     async with await Runtime.open(own, reasoner=reasoner, embedder=HashEmbedder()) as runtime:
         static = await static_text(runtime.kernel, size, NAME)
+        script = await write_script(runtime.kernel, size, static, NAME, edit_every=0, turns=1)
+        reasoner.play(script)
+        conversation = await runtime.new_conversation(await agent_of(runtime, NAME, script, {}, window_of(size), size))
         tasks = [asyncio.create_task(drained(crowd, prompt)) for prompt in prompts(size, mode, calls)]
         try:
             await asyncio.sleep(HEAD_START_SECONDS if tasks else 0)
-            first, whole = await turn_of(runtime, reasoner, size, static)
+            first, whole = await turn_of(runtime, conversation, script.turns[0])
             done = sum(task.done() for task in tasks)
         finally:
             for task in tasks:
@@ -120,13 +123,10 @@ async def drained(reasoner: Reasoner, prompt: Prompt) -> int:
     return tokens
 
 
-async def turn_of(runtime: Runtime, reasoner: DirectedReasoner, size: Size, static: Static) -> tuple[float, float]:
-    """Seconds of a first turn, to its first piece and to its end."""
-    script = await write_script(runtime.kernel, size, static, NAME, edit_every=0, turns=1)
-    reasoner.play(script)
-    conversation = await runtime.new_conversation(await agent_of(runtime, NAME, script, {}, window_of(size), size))
+async def turn_of(runtime: Runtime, conversation: Conversation, turn: Turn) -> tuple[float, float]:
+    """Seconds of a turn, to its first piece and to its end."""
     since, first = perf_counter(), 0.0
-    run = await runtime.accept(conversation.id, script.turns[0].input)
+    run = await runtime.accept(conversation.id, turn.input)
     async for event in runtime.follow(run.id):
         match event:
             case TextDelta() | ReasoningDelta() | CallStarted():

@@ -10,6 +10,7 @@ import httpx2
 from pagemind.errors import PagemindError
 
 LINE = re.compile(r"^vllm:prefix_cache_(queries|hits)(?:_total)?(?:\{[^}\n]*\})? (\S+)$", re.MULTILINE)
+BLOCK = re.compile(r"^vllm:cache_config_info\{(?:[^}\n]*,)?block_size=\"(\d+)\"", re.MULTILINE)
 ASK_SECONDS = 10.0
 
 
@@ -44,15 +45,24 @@ class CacheCounters:
 
 async def cache_counters(url: str) -> CacheCounters:
     """The counters of the server with this base URL (with ``/v1``), over all its engines. Raises NoPrefixCounters."""
-    root = url.rstrip("/").removesuffix("/v1")
-    try:
-        async with httpx2.AsyncClient(timeout=ASK_SECONDS) as client:
-            text = (await client.get(f"{root}/metrics")).raise_for_status().text
-    except httpx2.HTTPError as error:
-        raise NoPrefixCounters(str(error), url=url) from error
     sums: dict[str, float] = {}
-    for name, value in LINE.findall(text):
+    for name, value in LINE.findall(await metrics(url)):
         sums[name] = sums.get(name, 0.0) + float(value)
     if sums.keys() != {"queries", "hits"}:
         raise NoPrefixCounters(url=url)
     return CacheCounters(int(sums["queries"]), int(sums["hits"]))
+
+
+async def block_size(url: str) -> int | None:
+    """How many tokens the server caches as one block, where it tells. Raises NoPrefixCounters."""
+    found = BLOCK.search(await metrics(url))
+    return int(found[1]) if found else None
+
+
+async def metrics(url: str) -> str:
+    """The server's metrics, in Prometheus' text format. Raises NoPrefixCounters where there are none."""
+    try:
+        async with httpx2.AsyncClient(timeout=ASK_SECONDS) as client:
+            return (await client.get(f"{url.rstrip('/').removesuffix('/v1')}/metrics")).raise_for_status().text
+    except httpx2.HTTPError as error:
+        raise NoPrefixCounters(str(error), url=url) from error

@@ -17,7 +17,8 @@ from pagemind.testing.measure.prefix.script import Script, Turn, place
 REAL_REPLY_TOKENS = 2
 """What the server generates for each call; more would change nothing that is measured."""
 
-Kind = Literal["turn", "summary", "warming"]
+Kind = Literal["step", "summary", "warm"]
+"""As ``Prompt.purpose`` has it: the calls of turns, and two that nobody waits for."""
 
 
 @dataclass(frozen=True)
@@ -101,14 +102,14 @@ class DirectedReasoner:
 
     async def stream(self, prompt: Prompt) -> AsyncIterator[Piece]:
         """The script's reply, after the server has computed the prompt and begun one of its own."""
-        kind, turn = kind_of(prompt), ""
+        turn = ""
         said = Completion(self._summary)
-        if kind == "turn":
+        if prompt.purpose == "step":
             turn, steps_done = place(prompt)
             said = self._turns[turn].step(steps_done)
         real = await self._computed(prompt)
         segments = prompt.segments
-        self.calls.append(Call(kind, prompt.affinity, turn, segments.used, segments.correction, real.usage))
+        self.calls.append(Call(prompt.purpose, prompt.affinity, turn, segments.used, segments.correction, real.usage))
         for word in said.text.split(" ") if said.text else ():
             yield TextPiece(f"{word} ")
         for each in said.calls:
@@ -130,10 +131,3 @@ class DirectedReasoner:
         last = pieces[-1]
         assert isinstance(last, Completion), "a stream ends with the completion"
         return last
-
-
-def kind_of(prompt: Prompt) -> Kind:
-    """What a prompt is for: the runtime warms a new prefix with one token."""
-    if prompt.purpose == "summary":
-        return "summary"
-    return "warming" if prompt.max_reply_tokens == 1 else "turn"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cProfile
 import pstats
 import statistics
-from collections import Counter
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -141,12 +141,12 @@ async def profiled(runtime: Runtime, conversation: Conversation, rounds: int) ->
 
 def shares(stats: pstats.Stats) -> list[tuple[str, float]]:
     """The time of functions by the room of their file, waiting for the database left out."""
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     for function, profile in stats.get_stats_profile().func_profiles.items():
         seconds[room_of(f"{profile.file_name} {function}")] += profile.tottime
-    del seconds[WAITING]
+    seconds.pop(WAITING, None)
     total = sum(seconds.values())
-    return [(room, spent / total) for room, spent in seconds.most_common()]
+    return [(room, spent / total) for room, spent in sorted(seconds.items(), key=lambda each: -each[1])]
 
 
 def room_of(place: str) -> str:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from random import Random
 
 from pagemind.engine.kernel import Kernel
-from pagemind.records import Block, CallRequest, Completion, Prompt, PromptMessage, ToolSchema
+from pagemind.records import Block, CallRequest, Completion, Prompt, PromptMessage
 from pagemind.testing.measure.prefix.sizes import Size
-from pagemind.testing.measure.prefix.texts import fact, lines, sized, words
+from pagemind.testing.measure.prefix.texts import fact, lines, seeded, sized, words
 from pagemind.testing.scripted import ScriptRanOut, call
 
 LABELS = ("persona", "human", "notes")
@@ -73,23 +73,28 @@ class Script:
 
 async def static_text(kernel: Kernel, size: Size, name: str) -> Static:
     """Instructions and tools that take as many tokens as stated, with as many of the tools as fit."""
-    for number in range(len(TOOLS), 0, -1):
-        tools = tuple(kernel.registry[tool].schema for tool in TOOLS[:number])
+    fitting = [n for n in range(1, len(TOOLS) + 1) if await frame(kernel, "", n) < size.static_tokens]
+    tools = max(fitting, default=1)
 
-        async def count(instructions: str, tools: tuple[ToolSchema, ...] = tools) -> int:
-            return await kernel.count_frame(kernel.prose.system(instructions), tools)
+    async def count(instructions: str) -> int:
+        return await frame(kernel, instructions, tools)
 
-        if number == 1 or await count(f"You are {name}.") <= size.static_tokens:
-            break
-    text = await sized(lambda words_: f"You are {name}. {words(Random(name), words_)}", size.static_tokens, count)
-    return Static(text, TOOLS[:number], await count(text))
+    def make(number: int) -> str:
+        return f"You are {name}. {words(seeded(name), number)}"
+
+    text = await sized(make, size.static_tokens, count)
+    return Static(text, TOOLS[:tools], await count(text))
 
 
-async def write_script(
-    kernel: Kernel, size: Size, static: Static, name: str, *, edit_every: int, turns: int
-) -> Script:
+async def frame(kernel: Kernel, instructions: str, tools: int) -> int:
+    """The tokens of these instructions and so many tools."""
+    schemas = tuple(kernel.registry[tool].schema for tool in TOOLS[:tools])
+    return await kernel.count_frame(kernel.prose.system(instructions), schemas)
+
+
+async def write_script(kernel: Kernel, size: Size, static: Static, name: str, *, edit_every: int, turns: int) -> Script:
     """Write a conversation of so many turns with an edit in every so many of them; with 0 in none."""
-    random = Random(name)
+    random = seeded(name)
     blocks = {label: await block_lines(kernel, size, label, name) for label in LABELS}
     seeds = {label: "\n".join(its_lines) for label, its_lines in blocks.items()}
     written: list[Turn] = []
@@ -112,7 +117,7 @@ async def block_lines(kernel: Kernel, size: Size, label: str, name: str) -> list
         return await tokens_of_blocks(kernel, dict.fromkeys(LABELS, "")) // len(LABELS) + await kernel.count(value)
 
     def make(number: int) -> str:
-        return "\n".join(lines(Random(f"{label} {name}"), number, label.capitalize()))
+        return "\n".join(lines(seeded(f"{label} {name}"), number, label.capitalize()))
 
     return (await sized(make, size.block_tokens // len(LABELS), count)).split("\n")
 
@@ -135,7 +140,7 @@ def next_edit(blocks: Mapping[str, list[str]], number: int, random: Random) -> C
 
 async def text_of(kernel: Kernel, tokens: int, lead: str, seed: str) -> str:
     """A text of that many tokens that begins with ``lead``."""
-    return await sized(lambda number: f"{lead} {words(Random(seed), number)}", tokens, kernel.reasoner.tokens.count)
+    return await sized(lambda number: f"{lead} {words(seeded(seed), number)}", tokens, kernel.reasoner.tokens.count)
 
 
 def place(prompt: Prompt) -> tuple[str, int]:

@@ -14,7 +14,7 @@ class Size:
     """System text and tools."""
     block_tokens: int = 1_500
     history_tokens: int = 8_000
-    """Above so many tokens behind the blocks (the summary among them) the window is full."""
+    """With so many tokens behind the blocks, the summary among them, the oldest exchanges are paged out between two runs."""
     text_tokens: int = 100
     """Of an input, and of a reply in words."""
     summary_tokens: int = 400

@@ -12,7 +12,8 @@ from uuid import uuid4
 from pagemind.engine.policy import policy_of
 from pagemind.engine.runtime import Runtime
 from pagemind.errors import RunFailed
-from pagemind.events import Compacted, RunEnded, StepEnded
+from pagemind.events import RunEnded, StepEnded
+from pagemind.memory.pager import Budget
 from pagemind.model.discover import find_reasoner
 from pagemind.records import Agent, Conversation, Json, RunState
 from pagemind.settings import Settings
@@ -27,7 +28,9 @@ from pagemind.testing.vectors import HashEmbedder
 QUIET_SECONDS = 1.0
 """The runtime pages out between runs a moment after one has ended: so long no call begins, and it has nothing to do."""
 POLL_SECONDS = 0.02
-HIGH_WATERMARK = 0.9
+SHARES = 10_000
+FULL = Budget(window_tokens=SHARES, reserve_tokens=0).early / SHARES
+"""The share of the window at which the oldest exchanges are paged out between two runs, by default."""
 NAME = "agent-0"
 
 Told = Callable[[int, int], None]
@@ -48,9 +51,9 @@ EVERY_TURN = Layout("write-back, an edit in every turn", {}, edit_every=1)
 WRITE_THROUGH = Layout("write-through", {"write_policy": "write_through"}, edit_every=5)
 ONE_AT_A_TIME: Json = {
     "write_policy": "write_through",
-    "high_watermark": HIGH_WATERMARK,
-    "early_watermark": HIGH_WATERMARK,
-    "low_watermark": HIGH_WATERMARK - 0.001,
+    "high_watermark": FULL,
+    "early_watermark": FULL,
+    "low_watermark": FULL - 0.001,
     "summary_tokens": 32,
 }
 NAIVE = Layout("naive: rewritten at once, one turn paged out at a time", ONE_AT_A_TIME, edit_every=5)
@@ -131,17 +134,15 @@ async def talk(settings: Settings, size: Size, layout: Layout, told: Told) -> Ta
 
 
 def window_of(size: Size) -> int:
-    """A window that is full, by the default watermark, when the history has its size."""
-    return round(size.full_tokens / HIGH_WATERMARK)
+    """A window whose oldest exchanges are paged out, by the default watermarks, when the history has its size."""
+    return round(size.full_tokens / FULL)
 
 
 async def agent_of(runtime: Runtime, name: str, script: Script, memory: Json, window_tokens: int, size: Size) -> Agent:
     """The agent of a script."""
     model = {"window_tokens": window_tokens, "max_reply_tokens": size.reply_tokens}
     static = script.static
-    return await make_agent(
-        runtime, name, script.seeds, memory, static.tools, instructions=static.instructions, model=model
-    )
+    return await make_agent(runtime, name, script.seeds, memory, static.tools, instructions=static.instructions, model=model)
 
 
 class Talk:
@@ -182,16 +183,14 @@ class Talk:
             await asyncio.sleep(POLL_SECONDS)
             if self._reasoner.under_way or len(self._reasoner.calls) > calls:
                 calls, quiet_since = len(self._reasoner.calls), perf_counter()
-            if calls and self._reasoner.calls[-1].kind == "warming" and not self._reasoner.under_way:
+            if calls and self._reasoner.calls[-1].kind == "warm" and not self._reasoner.under_way:
                 return
 
     async def _epochs(self, conversation: Conversation) -> Mapping[str, int]:
         async with self._runtime.kernel.database.transaction() as session:
             return Counter(epoch.cause for epoch in await paging.epochs(session, conversation.id))
 
-    def _reduced(
-        self, counted: CacheCounters, firsts: Sequence[int], epochs: Mapping[str, int], seconds: float
-    ) -> TalkFigures:
+    def _reduced(self, counted: CacheCounters, firsts: Sequence[int], epochs: Mapping[str, int], seconds: float) -> TalkFigures:
         calls, script = self._reasoner.calls, self._script
         kinds = Counter[str](call.kind for call in calls)
         by_kind = Counter[str]()
@@ -206,7 +205,7 @@ class Talk:
             queries=counted.queries,
             hits=counted.hits,
             cached_share=counted.share,
-            recomputed_tokens_per_call=counted.recomputed / kinds["turn"],
+            recomputed_tokens_per_call=counted.recomputed / kinds["step"],
             recomputed_tokens_per_any_call=counted.recomputed / len(calls),
             recomputed_tokens_per_turn=counted.recomputed / len(script.turns),
             recomputed_by_kind=dict(by_kind),
@@ -232,7 +231,7 @@ async def say(runtime: Runtime, conversation: Conversation, turn: Turn, heard: H
                 heard.note(event)
             case RunEnded(state=RunState.failed | RunState.cancelled, stop_reason=reason, error=error):
                 raise RunFailed(str(error or ""), reason=reason)
-            case Compacted() | _:
+            case _:
                 pass
 
 
