@@ -74,18 +74,21 @@ async def put(session: AsyncSession, model: str, kind: Kind, vectors: Mapping[UU
 
 async def bind_model(session: AsyncSession, tenant_id: UUID, name: str, dimensions: int) -> None:
     """Fix the tenant's embedding model, if none is fixed yet; ``EmbedderMismatch`` if it is another one."""
-    fixed = await session.execute(
-        update(Tenant)
-        .where(col(Tenant.id) == tenant_id, col(Tenant.embedding_model).is_(None))
-        .values(embedding_model=name, embedding_dimensions=dimensions)
-        .returning(col(Tenant.id))
-        .execution_options(synchronize_session=False)
-    )
-    if fixed.scalar_one_or_none() is not None:
-        return
+    # It is fixed but once, and looked at with every vector.
     tenant = await session.get(Tenant, tenant_id, populate_existing=True)
     if tenant is None:
         raise UnknownRecord(kind="tenant", id=str(tenant_id))
+    if tenant.embedding_model is None:
+        fixed = await session.execute(
+            update(Tenant)
+            .where(col(Tenant.id) == tenant_id, col(Tenant.embedding_model).is_(None))
+            .values(embedding_model=name, embedding_dimensions=dimensions)
+            .returning(col(Tenant.id))
+            .execution_options(synchronize_session=False)
+        )
+        if fixed.scalar_one_or_none() is not None:
+            return
+        await session.refresh(tenant)
     if (tenant.embedding_model, tenant.embedding_dimensions) != (name, dimensions):
         raise EmbedderMismatch(
             stored=tenant.embedding_model, stored_dimensions=tenant.embedding_dimensions, model=name, dimensions=dimensions
