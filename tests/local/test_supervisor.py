@@ -136,19 +136,19 @@ async def test_a_killed_server_is_started_again(local: MakeSettings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "why"),
+    ("behaviour", "why", "seconds"),
     [
-        ("never-ready", "it did not answer"),
-        ("never-calls", "it was told to call a tool and called none"),
-        ("wrong-model", "The model tiny does not exist."),
+        ("never-ready", "it did not answer", 3.0),
+        ("never-calls", "it was told to call a tool and called none", 20.0),
+        ("wrong-model", "The model tiny does not exist.", 20.0),
     ],
 )
 async def test_a_server_that_never_calls_a_tool_is_given_up_with_the_reason(
-    local: MakeSettings, behaviour: str, why: str
+    local: MakeSettings, behaviour: str, why: str, seconds: float
 ) -> None:
     settings = local(behaviour)
     with pytest.raises(LocalModelNotReady) as refused:
-        await open_local(settings, lambda words: None, patience=replace(QUICK, ready_seconds=1.0))
+        await open_local(settings, lambda words: None, patience=replace(QUICK, ready_seconds=seconds))
     assert why in refused.value.evidence
     assert await gone(server_pids(settings))
 

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -40,6 +40,7 @@ class LogReader:
 
     path: Path
     offset: int = 0
+    told: set[str] = field(default_factory=set[str])
 
     @classmethod
     def at_end(cls, path: Path) -> Self:
@@ -48,7 +49,7 @@ class LogReader:
         return cls(path, path.stat().st_size if path.exists() else 0)
 
     def phases(self) -> list[str]:
-        """The phases that the new lines name, in order, each once."""
+        """The phases that the new lines name for the first time, in order."""
         try:
             with self.path.open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
@@ -58,7 +59,10 @@ class LogReader:
         except FileNotFoundError:
             return []
         lines = data.decode(errors="replace").splitlines()
-        return list(dict.fromkeys(phase for line in lines for pattern, phase in PHASES if pattern.search(line)))
+        named = dict.fromkeys(phase for line in lines for pattern, phase in PHASES if pattern.search(line))
+        new = [phase for phase in named if phase not in self.told]
+        self.told.update(new)
+        return new
 
 
 class Life:

@@ -101,12 +101,14 @@ class LocalServer:
 
     async def stop(self) -> None:
         """Stop the server, wait until it is gone, let the lock go."""
-        if self._watch is not None:
-            self._watch.cancel()
-            with suppress(asyncio.CancelledError, LocalModelDied, LocalModelNotReady, LocalModelPort):
-                await self._watch
-        drop_state(self._settings.home)
-        os.close(self._lock)
+        try:
+            if self._watch is not None:
+                self._watch.cancel()
+                with suppress(asyncio.CancelledError, LocalModelDied, LocalModelNotReady, LocalModelPort):
+                    await self._watch
+        finally:
+            drop_state(self._settings.home)
+            os.close(self._lock)
 
     async def _keep_running(self) -> None:
         deaths = 0
