@@ -122,7 +122,7 @@ async def test_the_step_says_which_blocks_its_reply_drew_on(settings: Settings) 
 
 
 def test_a_hit_that_came_along_by_chance_is_no_fault() -> None:
-    found = [hit(1, 0.9), hit(2, 0.5), hit(3, 0.4), hit(4, 0.8, resident=True)]
+    found = [hit(1, 1.9), hit(2, 1.8), hit(3, 1.2), hit(4, 1.9, resident=True)]
     assert [each.seq for each in faults(found)] == [1, 2]
     assert faults([]) == []
 
