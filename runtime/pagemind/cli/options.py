@@ -53,3 +53,16 @@ def conversation_id(text: str) -> UUID:
         return UUID(text)
     except ValueError as error:
         raise UnknownRecord(kind="conversation", id=text) from error
+
+
+def at_endpoint(settings: Settings, url: str, model: str | None = None) -> Settings:
+    """The settings with the reasoner at ``url`` and the window it has. A key goes to the server it is set for only."""
+    known = settings.reasoner_url in (None, url)
+    return settings.model_copy(
+        update={
+            "reasoner_url": url,
+            "reasoner_model": model or (settings.reasoner_model if known else None),
+            "reasoner_api_key": settings.reasoner_api_key if known else None,
+            "window_tokens": None,
+        }
+    )

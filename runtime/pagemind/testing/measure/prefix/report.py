@@ -62,13 +62,13 @@ class Report:
         }
 
 
-def measure(settings: Settings, url: str, size: Size, told: Told) -> Report:
-    """Take all figures against the vLLM at ``url``, on a database that is gone afterwards. ``settings`` name model and key."""
+def measure(settings: Settings, size: Size, told: Told) -> Report:
+    """Take all figures against the vLLM that ``settings`` name, on a database that is gone afterwards."""
     with TemporaryDirectory(prefix="pagemind-bench-") as name:
         server = EmbeddedPostgres(Path(name) / "server")
         server.join()
         try:
-            update = {"home": server.home.folder, "embedder": "hash-8", "database_url": None, "reasoner_url": url}
+            update = {"home": server.home.folder, "embedder": "hash-8", "database_url": None}
             return asyncio.run(all_figures(settings.model_copy(update=update), size, told))
         finally:
             server.leave()
