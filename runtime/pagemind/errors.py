@@ -270,8 +270,8 @@ class LocalModelMissing(LocalModelError):
 
 
 class LocalModelUnknown(LocalModelError):
-    """The model {model!r} cannot be read. Fix: give a folder with its config.json and weights, or a Hugging Face name that can be
-    reached from here."""
+    """The model {model!r} cannot be read.
+    Fix: give a folder with its config.json and weights, or a Hugging Face name that can be reached from here."""
 
     code = "local_model_unknown"
     exit_status = 2
@@ -284,13 +284,15 @@ class LocalModelTooBig(LocalModelError):
 
 
 class LocalModelOther(LocalModelError):
-    """The local model server runs {running!r} and {wanted!r} is asked for. Fix: stop the process that runs it first (pid {pid})."""
+    """The local model server runs {running!r} and {wanted!r} is asked for.
+    Fix: stop the process that runs it first (pid {pid})."""
 
     code = "local_model_other"
 
 
 class LocalModelPort(LocalModelError):
-    """The port {port} of this machine is taken. Fix: stop what listens there, or set PAGEMIND_MODEL__LOCAL__PORT to another one."""
+    """The port {port} of this machine is taken.
+    Fix: stop what listens there, or set PAGEMIND_MODEL__LOCAL__PORT to another one."""
 
     code = "local_model_port"
     exit_status = 3
@@ -304,8 +306,8 @@ class LocalModelDied(LocalModelError):
 
 
 class LocalModelNotReady(LocalModelError):
-    """The local model server could not call a tool within {seconds} s. Fix: read {log}; a large model needs longer, a model that
-    cannot call tools never will."""
+    """The local model server could not call a tool within {seconds} s.
+    Fix: read {log}; a large model needs longer, a model that cannot call tools never will."""
 
     code = "local_model_not_ready"
     exit_status = 3

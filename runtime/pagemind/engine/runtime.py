@@ -28,7 +28,8 @@ from pagemind.errors import EmbedderMismatch, RunFailed
 from pagemind.events import Compacted, Event, Replied, RunEnded
 from pagemind.model.discover import find_reasoner
 from pagemind.model.embedder import Embedder, make_embedder
-from pagemind.model.local.joining import Joined, Tell, join_local
+from pagemind.model.local.joining import Joined, join_local
+from pagemind.model.local.state import Tell
 from pagemind.model.reasoner import Reasoner
 from pagemind.records import Agent, Cause, Conversation, Json, Message, Run, RunState
 from pagemind.settings import Settings

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
-import importlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from pydantic import SecretStr
 
 from pagemind.errors import ReasonerError
+from pagemind.model.connect import open_server
 from pagemind.model.demo import DemoReasoner
 from pagemind.model.local.joining import local_address
 from pagemind.model.models import chat_models
@@ -58,13 +58,6 @@ async def find_reasoner(
     members = [open_server(settings, each, model=model, api_key=secret, window_tokens=window) for each in urls or [url]]
     await asyncio.gather(*(met(member) for member in members))
     return members[0] if len(members) == 1 else Replicas(members)
-
-
-def open_server(settings: Settings, url: str, **details: Any) -> Replica:
-    """The reasoner behind one server. ``details`` are the keywords of ``OpenAIReasoner``."""
-    # The openai client takes half a second to import: only those pay for it who have a server to talk to.
-    module = importlib.import_module("pagemind.model.openai_reasoner")
-    return cast("Replica", module.OpenAIReasoner(settings, url, **details))
 
 
 async def met(member: Replica) -> None:

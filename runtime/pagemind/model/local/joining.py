@@ -9,10 +9,8 @@ from typing import Protocol, cast
 
 from pydantic import SecretStr
 
-from pagemind.model.local.state import running_server, server_key
+from pagemind.model.local.state import Tell, running_server, server_key
 from pagemind.settings import Settings
-
-Tell = Callable[[str], None]
 
 
 class Joined(Protocol):

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pagemind.errors import LocalModelNotReady, LocalModelOther
-from pagemind.model.local.joining import Tell
 from pagemind.model.local.plan import Plan, plan_launch
 from pagemind.model.local.server import LocalServer, Patience, local_log
-from pagemind.model.local.state import ServerState, running_server, server_key, take_lock
+from pagemind.model.local.state import ServerState, Tell, running_server, server_key, take_lock
 from pagemind.settings import Settings
 
 LOOK_SECONDS = 0.2

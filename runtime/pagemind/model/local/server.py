@@ -14,11 +14,10 @@ from pydantic import SecretStr
 
 from pagemind.errors import LocalModelDied, LocalModelNotReady, LocalModelPort
 from pagemind.model.check import MUST_CALL, CheckResult, asked, check_call
-from pagemind.model.discover import open_server
+from pagemind.model.connect import open_server
 from pagemind.model.local.command import HOST, Launch, command_line, environment_of
-from pagemind.model.local.joining import Tell
 from pagemind.model.local.life import Life, is_healthy, last_lines
-from pagemind.model.local.state import ServerState, drop_state, write_state
+from pagemind.model.local.state import ServerState, Tell, drop_state, write_state
 from pagemind.settings import Settings, environment
 
 

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ from pagemind.model.wire import object_of, text_of, whole
 LOCK, STATE, KEY = "local-model.lock", "local-model.json", "local-model.key"
 KEY_BYTES = 32
 MOST_BYTES = 100_000
+
+Tell = Callable[[str], None]
+"""Hears, in a few words, how far a server is."""
 
 
 @dataclass(frozen=True)
