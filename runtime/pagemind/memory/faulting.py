@@ -14,7 +14,7 @@ NEEDED_SHARE = 0.9
 """A hit with less than this share of the best hit's score came along by chance.
 
 Measured with ``bench-faults`` (five hits a search, one of them needed): with .5 a search counts as 4.8 faults, with .9 as 1.8,
-and what is then kept serves as many questions with fewer messages (docs/figures.md).
+and what is then kept serves about as many questions (docs/figures.md).
 """
 
 
