@@ -24,8 +24,9 @@ from pagemind.store.database import AsyncSession
 
 def planned(view: Resident, window: Window, policy: Policy, above: int) -> Eviction | None:
     """What should leave the window if the prompt has more than ``above`` tokens; None if nothing has to, or nothing may."""
-    resident = sum(message.tokens for message in view.messages)
-    return plan_eviction(view.messages, window.prompt.segments.used - resident, policy.budget, above)
+    segments = window.prompt.segments
+    fixed = segments.used - segments.messages - segments.summary
+    return plan_eviction(view.messages, fixed, segments.summary, policy.budget, above)
 
 
 async def compact(

@@ -272,7 +272,7 @@ class Runtime:
         policy = policy_of(resident.agent, kernel.reasoner)
         window = await open_window(kernel, resident, policy)
         plan = planned(resident, window, policy, 0)
-        if plan is None or plan.tokens <= policy.budget.summary_tokens:
+        if plan is None:
             return None
         return compacted(await compact(kernel, resident, policy, window, plan, Cause.asked))
 

@@ -80,23 +80,28 @@ def exchanges(messages: Sequence[Message]) -> list[tuple[Message, ...]]:
     return [tuple(group) for _, group in groupby(messages, key=lambda message: message.run_id)]
 
 
-def plan_eviction(resident: Sequence[Message], fixed_tokens: int, budget: Budget, above: int) -> Eviction | None:
+def plan_eviction(
+    resident: Sequence[Message], fixed_tokens: int, summary_tokens: int, budget: Budget, above: int
+) -> Eviction | None:
     """Pick the oldest whole exchanges to page out; the newest always stays.
 
-    ``resident`` are the messages in the window by ``seq``; ``fixed_tokens`` is everything else that the next prompt will hold
-    (system, tools, blocks). None while the prompt has at most ``above`` tokens, or when nothing may go.
+    ``resident`` are the messages in the window by ``seq``, ``summary_tokens`` is the summary that a new one will replace, and
+    ``fixed_tokens`` everything else that the next prompt will hold (system, tools, blocks). None while the prompt has at most
+    ``above`` tokens, or when what may go takes less than the new summary may add.
     """
-    used = fixed_tokens + sum(message.tokens for message in resident)
+    used = fixed_tokens + summary_tokens + sum(message.tokens for message in resident)
     if used <= above:
         return None
     *old, _newest = exchanges(resident) or [()]
-    left = used + budget.summary_tokens
+    more = max(0, budget.summary_tokens - summary_tokens)
+    left = used + more
     going: list[Message] = []
     for exchange in old:
         if going and left <= budget.low:
             break
         going.extend(exchange)
         left -= sum(message.tokens for message in exchange)
-    if not going:
+    freed = sum(message.tokens for message in going)
+    if freed <= more:
         return None
-    return Eviction(tuple(going), (going[-1].seq or 0) + 1, sum(message.tokens for message in going))
+    return Eviction(tuple(going), (going[-1].seq or 0) + 1, freed)
