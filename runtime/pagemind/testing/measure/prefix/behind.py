@@ -66,13 +66,21 @@ class BehindFigures:
 
 
 async def behind(settings: Settings, size: Size, told: Told) -> BehindFigures:
-    """Measure the wait in each mode, with an agent of its own, and with nothing to wait behind."""
+    """Measure the wait in each mode, the median of some tries, with an agent of its own, and with nothing to wait behind."""
     alone = await waited(settings, size, Mode("alone", background=True, places=None), calls=0)
     waits: list[Wait] = []
-    for mode in MODES:
-        waits.append(await waited(settings, size, mode, calls=size.background_calls))
-        told(len(waits), len(MODES))
+    for number, mode in enumerate(MODES):
+        tries: list[Wait] = []
+        for _ in range(size.background_tries):
+            tries.append(await waited(settings, size, mode, calls=size.background_calls))
+            told(number * size.background_tries + len(tries), len(MODES) * size.background_tries)
+        waits.append(middle(tries))
     return BehindFigures(size.background_calls, size.background_tokens, alone, waits)
+
+
+def middle(tries: Sequence[Wait]) -> Wait:
+    """The median of some tries, by the first piece."""
+    return sorted(tries, key=lambda wait: wait.first_piece_seconds)[len(tries) // 2]
 
 
 async def waited(settings: Settings, size: Size, mode: Mode, *, calls: int) -> Wait:

@@ -25,6 +25,7 @@ class Size:
     agent_turns: int = 3
     background_calls: int = 32
     background_tokens: int = 200
+    background_tries: int = 3
     step_rounds: int = 40
     references: bool = True
     """Whether the policies that are worse are measured beside it."""
@@ -46,6 +47,7 @@ QUICK = Size(
     agent_turns=1,
     background_calls=6,
     background_tokens=60,
+    background_tries=1,
     step_rounds=1,
     references=False,
 )
