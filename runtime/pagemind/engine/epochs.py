@@ -10,7 +10,7 @@ from pagemind.memory.prefix import Ledger, same_frame
 from pagemind.records import Cause, Conversation, now
 from pagemind.records.view import Resident
 
-COLD = frozenset({Cause.idle, Cause.server})
+COLD = frozenset({Cause.definition, Cause.idle, Cause.server})
 """Causes with which nothing of the old prompt is cached, so that it is not worth asking for a summary on it."""
 
 
