@@ -46,6 +46,7 @@ class Database:
         self.round_trips = 0
         self._reviving = asyncio.Lock()
         self._count_and_begin()
+        self._own = engine.execution_options(**{TENANT_OPTION: tenant_id})
 
     @classmethod
     async def open(cls, settings: Settings) -> Database:
@@ -67,10 +68,15 @@ class Database:
         Objects stay readable after the commit. A lost or refused connection raises ``StoreUnavailable``, a full disk
         ``StoreFull``, a lock or statement that took too long ``StoreBusy``.
         """
-        bind = self.engine.execution_options(**{TENANT_OPTION: tenant_id or self.tenant_id})
         with store_errors():
-            async with AsyncSession(bind, expire_on_commit=False) as session, session.begin():
+            async with AsyncSession(self._bound(tenant_id), expire_on_commit=False) as session, session.begin():
                 yield session
+
+    def _bound(self, tenant_id: UUID | None) -> AsyncEngine:
+        """The engine whose transactions are the tenant's; made once for our own."""
+        if tenant_id not in (None, self.tenant_id):
+            return self.engine.execution_options(**{TENANT_OPTION: tenant_id})
+        return self._own
 
     async def revive(self) -> None:
         """After ``StoreUnavailable``: start the embedded server again if it is dead.
