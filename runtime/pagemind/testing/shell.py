@@ -26,10 +26,12 @@ class Shell:
 
     @property
     def environment(self) -> dict[str, str]:
-        """This process' environment, with no setting but the home folder and the demo reasoner."""
+        """This process' environment, with no setting but the home folder, the demo reasoner and patience with the embedder."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PAGEMIND_")}
         paths = os.pathsep.join([str(SOURCE), *filter(None, [inherited.get("PYTHONPATH")])])
         ours = {"PYTHONPATH": paths, "PAGEMIND_HOME": str(self.home), "PAGEMIND_REASONER_URL": "demo", "TERM": "xterm-256color"}
+        # Each command loads it anew, and on a busy machine that takes longer than a search waits by default.
+        ours["PAGEMIND_EMBED_SECONDS"] = "60"
         return {**inherited, **ours, **self.settings}
 
     def command(self, *words: str) -> list[str]:
