@@ -22,7 +22,7 @@ from pagemind.records.runs import Run
 
 DEFAULT_AGENT = "assistant"
 # How long a cancelled run may take to end before the screen leaves without it.
-CANCEL_SECONDS = 5.0
+CANCEL_SECONDS = 15.0
 
 
 @dataclass

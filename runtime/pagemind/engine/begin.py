@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from pagemind.engine.job import Job
+from pagemind.engine.job import Job, RunCancelled
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.policy import policy_of
 from pagemind.events import Event, RunStarted, to_json
 from pagemind.faults import reach
 from pagemind.memory.compiler import as_prompt, paused
 from pagemind.memory.notices import foreign_changes, notice_lines
+from pagemind.model.tokens import estimate
 from pagemind.records import Agent, Block, BlockRevision, Cause, Conversation, Epoch, Json, Message, Role
 from pagemind.store import agents, blocks, conversations, history, paging, run_events, runs
 
@@ -45,7 +46,7 @@ async def begin(job: Job, kernel: Kernel) -> Kernel:
     placed = [*([notice] if notice else []), *waiting.inputs]
     for message in placed:
         message.stamped = message.role == Role.user and paused(waiting.last_at, message)
-        message.tokens = await kernel.count_added(as_prompt(message))
+        message.tokens = await counted(job, kernel, message)
     events: list[Event] = [RunStarted(run_id=job.run_id, epoch=job.epoch)]
     async with kernel.database.transaction() as session:
         fenced = await runs.fence(session, job.run_id, job.epoch, events=runs.events_after(len(events)))
@@ -96,6 +97,14 @@ async def notice_message(job: Job, kernel: Kernel, waiting: Waiting) -> Message 
         role=Role.notice,
         content=kernel.prose.notice(notice_lines(changes)),
     )
+
+
+async def counted(job: Job, kernel: Kernel, message: Message) -> int:
+    """The message's tokens; an estimate where the run is cancelled before a server that keeps silent has counted them."""
+    try:
+        return await job.unless_cancelled(kernel.count_added(as_prompt(message)))
+    except RunCancelled:
+        return estimate(message.content)
 
 
 def epoch_values(kernel: Kernel, waiting: Waiting, notice: Message | None) -> Json:

@@ -59,8 +59,16 @@ async def run_step(job: Job, kernel: Kernel, view: View | None = None, persist: 
     clock.lap("read")
     if view.acting is None:
         stop_if_due(job, view)
-    turn = await in_time(view, ask(job, kernel, view, clock))
+    turn = await in_time(view, heard_out(job, view, ask(job, kernel, view, clock)))
     return await store(turn, persist)
+
+
+async def heard_out(job: Job, view: View, asking: Coroutine[Any, Any, Turn]) -> Turn:
+    """The turn, unless the run is cancelled meanwhile: a server that only counts tokens may keep silent, too.
+
+    A step that was cut off in the middle of its tools has its reply already, and is stored whatever comes.
+    """
+    return await (asking if view.acting else job.unless_cancelled(asking))
 
 
 async def ask(job: Job, kernel: Kernel, view: View, clock: Clock) -> Turn:
