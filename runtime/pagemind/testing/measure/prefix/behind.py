@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from uuid import uuid4
 
@@ -25,6 +26,8 @@ NAME = "visitor"
 HEAD_START_SECONDS = 0.5
 """Between the background calls and the turn: they are all with the server by then, or wait for a place."""
 ALL_PLACES = 1_000
+SCHEDULED = Path("/proc/self/schedstat")
+"""Linux: nanoseconds on a processor, nanoseconds ready to run without one, time slices; of the main thread."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,12 @@ class Wait:
     mode: str
     first_piece_seconds: float
     whole_seconds: float
+    background_ahead: int
+    """Background calls that had not ended when the turn was sent."""
     background_done: int
-    """Background calls that had ended when the run had."""
+    """Those that had when the run had ended."""
+    starved_seconds: float
+    """Of the first piece's time, how long this process was ready to run and had no processor: not the queue's doing."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,7 @@ class BehindFigures:
 
 
 async def behind(settings: Settings, size: Size, told: Told) -> BehindFigures:
-    """Measure the wait in each mode, the median of some tries, with an agent of its own, and with nothing to wait behind."""
+    """Measure the wait in each mode, the least disturbed of some tries, and with nothing to wait behind."""
     alone = await waited(settings, size, Mode("alone", background=True, places=None), calls=0)
     waits: list[Wait] = []
     for number, mode in enumerate(MODES):
@@ -74,13 +81,18 @@ async def behind(settings: Settings, size: Size, told: Told) -> BehindFigures:
         for _ in range(size.background_tries):
             tries.append(await waited(settings, size, mode, calls=size.background_calls))
             told(number * size.background_tries + len(tries), len(MODES) * size.background_tries)
-        waits.append(middle(tries))
+        waits.append(cleanest(tries))
     return BehindFigures(size.background_calls, size.background_tokens, alone, waits)
 
 
-def middle(tries: Sequence[Wait]) -> Wait:
-    """The median of some tries, by the first piece."""
-    return sorted(tries, key=lambda wait: wait.first_piece_seconds)[len(tries) // 2]
+def cleanest(tries: Sequence[Wait]) -> Wait:
+    """The try that had most to wait behind, and of those the one that the machine disturbed least."""
+    return min(tries, key=lambda wait: (-wait.background_ahead, wait.starved_seconds))
+
+
+def starved() -> float:
+    """Seconds that this process has been ready to run without a processor, since it began; 0 where the system does not tell."""
+    return int(SCHEDULED.read_text().split()[1]) / 1e9 if SCHEDULED.exists() else 0.0
 
 
 async def waited(settings: Settings, size: Size, mode: Mode, *, calls: int) -> Wait:
@@ -98,14 +110,15 @@ async def waited(settings: Settings, size: Size, mode: Mode, *, calls: int) -> W
         tasks = [asyncio.create_task(drained(crowd, prompt)) for prompt in prompts(size, mode, calls)]
         try:
             await asyncio.sleep(HEAD_START_SECONDS if tasks else 0)
-            first, whole = await turn_of(runtime, conversation, script.turns[0])
+            ahead = sum(not task.done() for task in tasks)
+            first, whole, lost = await turn_of(runtime, conversation, script.turns[0])
             done = sum(task.done() for task in tasks)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await crowd.close()
-    return Wait(mode.name, first, whole, done)
+    return Wait(mode.name, first, whole, ahead, done, lost)
 
 
 def prompts(size: Size, mode: Mode, calls: int) -> list[Prompt]:
@@ -131,16 +144,17 @@ async def drained(reasoner: Reasoner, prompt: Prompt) -> int:
     return tokens
 
 
-async def turn_of(runtime: Runtime, conversation: Conversation, turn: Turn) -> tuple[float, float]:
-    """Seconds of a turn, to its first piece and to its end."""
-    since, first = perf_counter(), 0.0
+async def turn_of(runtime: Runtime, conversation: Conversation, turn: Turn) -> tuple[float, float, float]:
+    """Seconds of a turn, to its first piece and to its end, and those of the former without a processor."""
+    since, first, starved_before, lost = perf_counter(), 0.0, starved(), 0.0
     run = await runtime.accept(conversation.id, turn.input)
     async for event in runtime.follow(run.id):
         match event:
             case TextDelta() | ReasoningDelta() | CallStarted():
-                first = first or perf_counter() - since
+                if not first:
+                    first, lost = perf_counter() - since, starved() - starved_before
             case RunEnded(state=RunState.failed | RunState.cancelled, stop_reason=reason, error=error):
                 raise RunFailed(str(error or ""), reason=reason)
             case _:
                 pass
-    return first, perf_counter() - since
+    return first, perf_counter() - since, lost

@@ -77,7 +77,7 @@ class OwnTimeFigures:
     by_kind_ms: Mapping[str, float]
     """Medians, by what the step does."""
     stages_ms: Mapping[str, float]
-    """Medians. ``reason`` is the streaming; what no stage was booked for is persisting and the way from step to step."""
+    """Means. ``reason`` is the streaming; what no stage was booked for is persisting and the way from step to step."""
     profile: Sequence[tuple[str, float]]
     """By room, its share of the processor's time under a profiler, the greatest first."""
 
@@ -93,7 +93,7 @@ async def own_time(settings: Settings, rounds: int) -> OwnTimeFigures:
         for number in range(rounds):
             await runtime.ask(conversation.id, f"Task {number}")
         began = list(reasoner.began)
-        stages = await stage_medians(runtime, conversation)
+        stages = await stage_means(runtime, conversation)
         profile = await profiled(runtime, conversation, max(1, rounds // 4))
     gaps = [(task, index, (after - at) * 1000) for (task, index, at), (same, _, after) in pairwise(began) if same == task]
     assert len(gaps) == rounds * len(TURNS), "a run did not go as the workload says"
@@ -118,7 +118,7 @@ def by_kind(gaps: Sequence[tuple[str, int, float]]) -> dict[str, float]:
     return {kind: statistics.median(times) for kind, times in kinds.items()}
 
 
-async def stage_medians(runtime: Runtime, conversation: Conversation) -> dict[str, float]:
+async def stage_means(runtime: Runtime, conversation: Conversation) -> dict[str, float]:
     """The mean milliseconds of each stage over the newest runs, as their steps were stored with them."""
     times: dict[str, list[float]] = {stage: [] for stage in STAGES}
     async with runtime.kernel.database.transaction() as session:
