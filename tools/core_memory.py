@@ -7,14 +7,15 @@ from pagemind.toolbox import Syscalls, tool
 from pagemind.toolbox.inputs import bounded_number, bounded_text
 
 CONTENT_LIMIT_CHARS = 20_000
+SHOWN_WHOLE_CHARS = 200
 SHOWN_LIMIT_CHARS = 1_500
-LINES_AROUND = 2
+LINES_AROUND = 1
 
 
 @tool(effect="transactional")
 async def core_memory_append(system: Syscalls, label: str, content: str) -> str:
     """Add a line to a block of core memory. Use it as soon as you learn something worth keeping in sight: a name, a wish, a
-    plan. Comes back with the block as it now reads.
+    plan. Comes back with that place as it now reads.
 
     Args:
         label: Which block, for instance "human".
@@ -26,7 +27,7 @@ async def core_memory_append(system: Syscalls, label: str, content: str) -> str:
 @tool(effect="transactional")
 async def core_memory_replace(system: Syscalls, label: str, old_content: str, new_content: str) -> str:
     """Replace a text in a block of core memory by another. Use it when something you noted is no longer so. Comes back with
-    the block as it now reads.
+    that place as it now reads.
 
     Args:
         label: Which block, for instance "human".
@@ -39,7 +40,7 @@ async def core_memory_replace(system: Syscalls, label: str, old_content: str, ne
 @tool(effect="transactional")
 async def memory_insert(system: Syscalls, label: str, new_string: str, insert_line: int = -1) -> str:
     """Insert new lines into a block of core memory, after a given line. Use it where the place matters, as in a list. Comes
-    back with the block as it now reads.
+    back with that place as it now reads.
 
     Args:
         label: Which block, for instance "human".
@@ -55,7 +56,7 @@ async def memory_insert(system: Syscalls, label: str, new_string: str, insert_li
 
 @tool(effect="transactional")
 async def memory_replace(system: Syscalls, label: str, old_string: str, new_string: str) -> str:
-    """Replace a text in a block of core memory by another, for small and exact edits. Comes back with the block as it now
+    """Replace a text in a block of core memory by another, for small and exact edits. Comes back with that place as it now
     reads.
 
     Args:
@@ -79,7 +80,7 @@ async def memory_rethink(system: Syscalls, label: str, new_memory: str) -> str:
 
 
 async def _edit(system: Syscalls, label: str, edit: Edit) -> str:
-    """Edit, tell people what changed, and show the model what the block now holds."""
+    """Edit, tell people what changed, and show the model what came of it."""
     old = await _block(system, label)
     new = await system.edit_block(label, edit)
     words = effect_words(old, new)
@@ -98,8 +99,11 @@ async def _block(system: Syscalls, label: str) -> str:
 
 
 def _shown(old: str, new: str) -> str:
-    """The whole value where it is short, else the lines that changed with a few around them."""
-    if len(new) <= SHOWN_LIMIT_CHARS:
+    """The whole value where it is short, else the lines that changed between their neighbours.
+
+    The block stands in the window already, and what is said here stays in the history until it is paged out.
+    """
+    if len(new) <= SHOWN_WHOLE_CHARS:
         return new
     before, after = old.split("\n"), new.split("\n")
     first = next((n for n, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), min(len(before), len(after)))

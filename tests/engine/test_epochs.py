@@ -25,7 +25,7 @@ from pagemind.testing.vectors import HashEmbedder
 pytestmark = pytest.mark.anyio
 
 WINDOW = 2_048
-COLD, EARLY = 1_280, 1_408
+COLD, EARLY = 1_177, 1_356
 """The watermarks of that window, with a quarter of it kept for the reply."""
 SERVER, RESTARTED = "http://127.0.0.1:8000/v1#1", "http://127.0.0.1:8000/v1#2"
 
@@ -181,23 +181,23 @@ async def test_nothing_is_paged_out_early_below_the_early_watermark(cached: Benc
 async def test_paging_out_early_gives_way_to_a_run(cached: Bench) -> None:
     await fill(cached, EARLY)
     before = len(asked(cached.model, "summary"))
-    seen = await talk(cached, 3, words=40)
+    seen = await talk(cached, 6, words=40)
     assert [event.cause for event in seen.compactions] == [Cause.full]
     assert len(asked(cached.model, "summary")) == before + 1
 
 
 async def test_another_life_of_the_server_renders_the_blocks_anew_at_no_cost(cached: Bench) -> None:
-    await talk(cached, 2)
+    await talk(cached, 2, words=10)
     cached.model.will(call("core_memory_append", label="human", content="Likes goats."), "Noted.")
     await cached.ask("I like goats.")
     assert "Likes goats." not in asked(cached.model, "step")[-1].messages[1].content
     cached.model.home_name = RESTARTED
-    await talk(cached, 1)
+    await talk(cached, 1, words=10)
     assert "Likes goats." in asked(cached.model, "step")[-1].messages[1].content
     [row] = await rows(cached)
     assert (row.cause, row.messages, row.epoch) == (Cause.server, 0, 2)
     assert (await stored_steps(cached))[-1].prefix == Verdict.rolled
-    await talk(cached, 1)
+    await talk(cached, 1, words=10)
     assert len(await rows(cached)) == 1
     assert (await stored_steps(cached))[-1].prefix == Verdict.kept
 

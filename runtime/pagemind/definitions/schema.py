@@ -122,7 +122,7 @@ class MemorySpec(Spec):
 
     high_watermark: float = Field(default=0.9, gt=0, le=1)
     """The share of the window above which the oldest exchanges are paged out."""
-    low_watermark: float = Field(default=0.5, gt=0, lt=1)
+    low_watermark: float = Field(default=0.4, gt=0, lt=1)
     """The share of the window that paging out brings it down to."""
     early_watermark: Annotated[Annotated[float, Field(gt=0, le=1)] | None, EMPTY_IS_NONE] = None
     """The share of the window above which exchanges are paged out while nobody waits; left out: a little below the high one."""

@@ -22,7 +22,7 @@ class Budget:
     reserve_tokens: int
     """Kept free for the reply."""
     high_watermark: float = 0.9
-    low_watermark: float = 0.5
+    low_watermark: float = 0.4
     early_watermark: float | None = None
     """Between runs; None: three quarters of the way from the low to the high one."""
     summary_tokens: int = 600
