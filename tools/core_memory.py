@@ -10,6 +10,7 @@ CONTENT_LIMIT_CHARS = 20_000
 SHOWN_WHOLE_CHARS = 200
 SHOWN_LIMIT_CHARS = 1_500
 LINES_AROUND = 1
+"""Where the place was chosen by its number, its neighbours show whether it is the right one."""
 
 
 @tool(effect="transactional")
@@ -89,7 +90,8 @@ async def _edit(system: Syscalls, label: str, edit: Edit) -> str:
         return f"Rewritten: {label} now has {len(new)} characters."
     if not new:
         return f"Done ({words}). {label} is empty now."
-    return f"Done ({words}). {label} now reads:\n{_shown(old, new)}"
+    around = LINES_AROUND if isinstance(edit, Insert) else 0
+    return f"Done ({words}). {label} now reads:\n{_shown(old, new, around)}"
 
 
 async def _block(system: Syscalls, label: str) -> str:
@@ -98,8 +100,8 @@ async def _block(system: Syscalls, label: str) -> str:
     return await system.block(label)
 
 
-def _shown(old: str, new: str) -> str:
-    """The whole value where it is short, else the lines that changed between their neighbours.
+def _shown(old: str, new: str, around: int) -> str:
+    """The whole value where it is short, else the lines that changed with so many neighbours.
 
     The block stands in the window already, and what is said here stays in the history until it is paged out.
     """
@@ -109,7 +111,7 @@ def _shown(old: str, new: str) -> str:
     first = next((n for n, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), min(len(before), len(after)))
     pairs = zip(reversed(before[first:]), reversed(after[first:]), strict=False)
     same = next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(before), len(after)) - first)
-    start, end = max(0, first - LINES_AROUND), len(after) - same + LINES_AROUND
+    start, end = max(0, first - around), len(after) - same + around
     text = "\n".join(after[start:end])[:SHOWN_LIMIT_CHARS]
     return f"{'[...]' + chr(10) if start else ''}{text}{chr(10) + '[...]' if end < len(after) else ''}"
 

@@ -73,4 +73,4 @@ def test_an_exchange_that_is_smaller_than_its_summary_stays() -> None:
 
 
 def test_the_watermarks_stand_in_order() -> None:
-    assert (BUDGET.low, BUDGET.cold, BUDGET.early, BUDGET.high, BUDGET.capacity) == (400, 650, 775, 900, 900)
+    assert (BUDGET.low, BUDGET.cold, BUDGET.early, BUDGET.high, BUDGET.capacity) == (400, 650, 800, 900, 900)

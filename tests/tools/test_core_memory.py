@@ -94,8 +94,8 @@ async def test_of_a_long_block_only_the_lines_around_the_change_come_back(call: 
     assert result.text.splitlines() == [
         "Done (1 line changed). notes now reads:",
         "[...]",
-        "line number 149",
         "line the middle",
-        "line number 151",
         "[...]",
     ]
+    result = await call("memory_insert", label="notes", new_string="a new line", insert_line=150)
+    assert result.text.splitlines()[1:] == ["[...]", "line number 149", "a new line", "line the middle", "[...]"]

@@ -10,7 +10,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from pagemind.records import Block, Json, Message, Role
 
-PLACE_WORDS = 6
+PLACE_WORDS = 5
 
 
 class Prose:

@@ -24,7 +24,7 @@ class Budget:
     high_watermark: float = 0.9
     low_watermark: float = 0.4
     early_watermark: float | None = None
-    """Between runs; None: three quarters of the way from the low to the high one."""
+    """Between runs; None: four fifths of the way from the low to the high one."""
     summary_tokens: int = 600
     """What the summary of the next epoch may take."""
 
@@ -42,7 +42,7 @@ class Budget:
     def early(self) -> int:
         """A prompt longer than this calls for an eviction while no run goes on, so that none has to wait for it later."""
         if self.early_watermark is None:
-            return self.low + (self.high - self.low) * 3 // 4
+            return self.low + (self.high - self.low) * 4 // 5
         return min(int(self.window_tokens * self.early_watermark), self.high)
 
     @property
