@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from pagemind.model.reasoner import Reasoner
-from pagemind.records import CallPiece, Completion, Piece, Prompt, TextPiece, TokenCounter, Usage
+from pagemind.records import CallPiece, Completion, Piece, Prompt, TextPiece, Usage
 from pagemind.testing.measure.prefix.script import Script, Turn, place
+from pagemind.testing.stand_in import StandIn
 
 REAL_REPLY_TOKENS = 2
 """What the server generates for each call; more would change nothing that is measured."""
@@ -50,13 +51,11 @@ class Call:
         return self.counted_tokens - self.usage.prompt_tokens
 
 
-class DirectedReasoner:
+class DirectedReasoner(StandIn):
     """``real``, with the replies of the scripts that it was given. ``calls`` are those that have ended, in order."""
 
-    is_language_model = True
-
     def __init__(self, real: Reasoner) -> None:
-        self._real = real
+        super().__init__(real)
         self._turns: dict[str, Turn] = {}
         self._summary = "They talked."
         self.calls: list[Call] = []
@@ -66,39 +65,6 @@ class DirectedReasoner:
         """Reply to the turns of this script too."""
         self._turns |= {turn.name: turn for turn in script.turns}
         self._summary = script.summary
-
-    @property
-    def name(self) -> str:
-        """The real one's."""
-        return self._real.name
-
-    @property
-    def model(self) -> str:
-        """The real one's."""
-        return self._real.model
-
-    @property
-    def url(self) -> str:
-        """The real one's."""
-        return self._real.url
-
-    @property
-    def window_tokens(self) -> int:
-        """The real one's."""
-        return self._real.window_tokens
-
-    @property
-    def tokens(self) -> TokenCounter:
-        """The real one's."""
-        return self._real.tokens
-
-    async def settle(self, affinity: str) -> bool:
-        """The real one's."""
-        return await self._real.settle(affinity)
-
-    def home(self, affinity: str) -> str:
-        """The real one's."""
-        return self._real.home(affinity)
 
     async def stream(self, prompt: Prompt) -> AsyncIterator[Piece]:
         """The script's reply, after the server has computed the prompt and begun one of its own."""

@@ -5,54 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 
 from pagemind.model.reasoner import Reasoner
-from pagemind.records import CallRequest, Completion, Piece, Prompt, TokenCounter
+from pagemind.records import CallRequest, Completion, Piece, Prompt
+from pagemind.testing.stand_in import StandIn
 
 
-class HalfScripted:
+class HalfScripted(StandIn):
     """Edits and small talk are the same for every model and policy; only the question is put to ``real``."""
 
-    is_language_model = True
-
     def __init__(self, real: Reasoner) -> None:
-        self._real = real
+        super().__init__(real)
         self._lines: dict[str, Sequence[str | CallRequest]] = {}
 
     def will(self, text: str, *lines: str | CallRequest) -> None:
         """Answer that input by these lines, one a step; the last is in words."""
         self._lines[text] = lines
-
-    @property
-    def name(self) -> str:
-        """The real one's."""
-        return self._real.name
-
-    @property
-    def model(self) -> str:
-        """The real one's."""
-        return self._real.model
-
-    @property
-    def url(self) -> str:
-        """The real one's."""
-        return self._real.url
-
-    @property
-    def window_tokens(self) -> int:
-        """The real one's."""
-        return self._real.window_tokens
-
-    @property
-    def tokens(self) -> TokenCounter:
-        """The real one's."""
-        return self._real.tokens
-
-    async def settle(self, affinity: str) -> bool:
-        """The real one's."""
-        return await self._real.settle(affinity)
-
-    def home(self, affinity: str) -> str:
-        """The real one's."""
-        return self._real.home(affinity)
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         """The script's reply to the newest input, if it has one; else the model's."""
