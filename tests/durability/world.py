@@ -103,7 +103,7 @@ def assert_well_formed(history: Sequence[Message]) -> None:
 
 def assert_linear(history: Sequence[Message]) -> list[UUID]:
     """The messages of a run stand together; the runs in their order."""
-    order = [message.run_id for message in history]
+    order = [message.run_id for message in history if message.run_id]
     runs = list(dict.fromkeys(order))
     assert order == [run for run in runs for _ in range(order.count(run))]
     return runs

@@ -28,15 +28,19 @@ async def test_an_agent_is_found_by_name_and_by_id(database: Database, agent: Ag
             await agents.get(session, "bob")
 
 
-async def test_a_name_is_free_again_once_its_agent_is_removed(database: Database, agent: Agent) -> None:
+async def test_the_name_of_an_agent_from_a_file_is_free_again_once_it_is_removed(database: Database, agent: Agent) -> None:
+    async with database.transaction() as session:
+        first = await agents.add(session, Agent(tenant_id=agent.tenant_id, name="ada", applied={"name": "ada"}))
+        assert (await agents.get(session, "ada")).id == first.id
     with pytest.raises(IntegrityError):
         async with database.transaction() as session:
-            await agents.add(session, Agent(tenant_id=agent.tenant_id, name="ada"))
+            await agents.add(session, Agent(tenant_id=agent.tenant_id, name="ada", applied={"name": "ada"}))
     async with database.transaction() as session:
-        await agents.remove(session, agent)
-        second = await agents.add(session, Agent(tenant_id=agent.tenant_id, name="ada"))
+        await agents.remove(session, first)
+        second = await agents.add(session, Agent(tenant_id=agent.tenant_id, name="ada", applied={"name": "ada"}))
     async with database.transaction() as session:
-        assert [found.id for found in await agents.all(session)] == [second.id]
+        assert [found.id for found in await agents.all(session)] == [agent.id, second.id]
+        assert (await agents.get(session, "ada")).id == second.id
 
 
 async def test_a_changed_agent_is_saved_from_a_later_transaction(database: Database, agent: Agent) -> None:

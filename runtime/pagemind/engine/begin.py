@@ -60,7 +60,7 @@ async def begin(job: Job, kernel: Kernel) -> Kernel:
             first = after - len(placed)
             for index, message in enumerate(placed):
                 message.seq = first + index
-            await history.place(session, [message for message in placed if message.role == Role.user])
+            await history.place(session, [message for message in placed if message.role != Role.notice])
             await history.add(session, [message for message in placed if message.role == Role.notice])
         first_event = fenced.events - len(events) + 1
         await run_events.add(session, job.tenant_id, job.run_id, first_event, [to_json(event) for event in events])
@@ -101,6 +101,8 @@ async def notice_message(job: Job, kernel: Kernel, waiting: Waiting) -> Message 
 
 async def counted(job: Job, kernel: Kernel, message: Message) -> int:
     """The message's tokens; an estimate where the run is cancelled before a server that keeps silent has counted them."""
+    if message.role == Role.approval:
+        return 0
     try:
         return await job.unless_cancelled(kernel.count_added(as_prompt(message)))
     except RunCancelled:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -31,7 +31,7 @@ from pagemind.model.embedder import Embedder, make_embedder
 from pagemind.model.local.joining import Joined, join_local
 from pagemind.model.local.state import Tell
 from pagemind.model.reasoner import Reasoner
-from pagemind.records import Agent, Cause, Conversation, Json, Message, Run, RunState
+from pagemind.records import Agent, Cause, Conversation, Input, Json, Message, Request, Run, RunState
 from pagemind.settings import Settings
 from pagemind.store import agents, conversations, messages, run_events, runs, tenants
 from pagemind.store.database import Database
@@ -173,26 +173,31 @@ class Runtime:
     async def accept(
         self,
         conversation_id: UUID,
-        text: str,
+        said: str | Sequence[Input],
         *,
+        request: Request = acceptance.NOTHING_ELSE,
         idempotency_key: str | None = None,
         limits: Limits | None = None,
         background: bool = False,
+        extra: Json | None = None,
     ) -> Run:
-        """Take an input in; when this returns it is kept, and a worker will carry it (contract D1).
+        """Take a text, or several inputs, in; when this returns they are kept, and a worker will carry them (contract D1).
 
-        A run in the ``background`` goes behind those that somebody waits for, here and on the model server.
+        A run in the ``background`` goes behind those that somebody waits for, here and on the model server. ``extra`` is kept
+        with the run for the front.
         """
         settings, window = self.settings, self.kernel.reasoner.window_tokens
         run = await acceptance.accept(
             self.kernel.database,
             settings,
             conversation_id,
-            text,
+            [Input(said)] if isinstance(said, str) else said,
+            request=request,
             limits=limits,
             limit_chars=min(settings.message_limit_chars, window * acceptance.CHARS_PER_TOKEN),
             idempotency_key=idempotency_key,
             background=background,
+            extra=extra,
         )
         self._worker.wake()
         return run

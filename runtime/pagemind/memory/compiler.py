@@ -73,12 +73,15 @@ def as_prompt(message: Message) -> PromptMessage:
     match Role(message.role):
         case Role.user:
             return PromptMessage("user", under_its_time(message) if message.stamped else message.content)
-        case Role.notice:
+        case Role.notice | Role.system:
+            # Many chat templates refuse a system message that is not the first.
             return PromptMessage("user", message.content)
         case Role.assistant:
             return PromptMessage("assistant", message.content, calls=calls(message), reasoning=message.reasoning)
         case Role.tool:
             return PromptMessage("tool", message.content, call_id=message.call_id, name=message.name)
+        case Role.approval:
+            raise ValueError("an approval is no part of a prompt")
 
 
 def paused(before: datetime | None, message: Message) -> bool:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlmodel import Field, SQLModel
 
-from pagemind.records.base import Json, json_object, json_or_none, key, moment, tenant, texts, timestamp
+from pagemind.records.base import Json, json_list, json_object, json_or_none, key, moment, tenant, texts, timestamp
 
 
 class Tenant(SQLModel, table=True):
@@ -38,6 +38,14 @@ class Agent(SQLModel, table=True):
     memory: Json = json_object()
     """The definition's ``memory`` section as JSON (see ``definitions.schema.MemorySpec``)."""
     tags: list[str] = texts()
+    kind: str = ""
+    """What the front that made it calls this sort of agent; one loop runs them all."""
+    rules: list[Json] = json_list()
+    """When which tool may be called (``memory.rules``)."""
+    secrets: Json = json_object()
+    """Environment variables of its tools. Never logged, never exported."""
+    extra: Json = json_object()
+    """What a front gives back and the runtime does not read."""
     applied: Json | None = json_or_none()
     """The definition as last applied, the base of the three-way plan; None when not made from a file."""
     created_at: datetime = timestamp()

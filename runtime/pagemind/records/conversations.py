@@ -22,6 +22,8 @@ class Conversation(SQLModel, table=True):
     tenant_id: UUID = tenant()
     id: UUID = key()
     agent_id: UUID
+    main: bool = False
+    """The one that an agent is talked to in where no conversation is named; an agent has at most one."""
     title: str = ""
     next_seq: int = 1
     """The ``seq`` that the next message of the history gets."""
@@ -48,15 +50,25 @@ class Conversation(SQLModel, table=True):
     """Inputs that took their place in the history: the clock of page faults."""
     paged_in: int = 0
     paged_out: int = 0
+    extra: Json = json_object()
+    """What a front gives back and the runtime does not read."""
     created_at: datetime = timestamp()
     updated_at: datetime = timestamp()
     archived_at: datetime | None = moment()
+    deleted_at: datetime | None = moment()
 
 
 class Role(StrEnum):
-    """Who speaks. ``notice`` is the runtime telling the agent of an edit from elsewhere, or of a malformed call."""
+    """Who speaks.
+
+    ``notice`` is the runtime telling the agent of an edit from elsewhere, or of a malformed call; ``system`` is whoever runs
+    the agent speaking in the middle of a conversation; ``approval`` is a person's answer to calls that wait for one: it stands
+    in the history and never in a prompt.
+    """
 
     user = "user"
+    system = "system"
+    approval = "approval"
     assistant = "assistant"
     tool = "tool"
     notice = "notice"
@@ -70,7 +82,8 @@ class Message(SQLModel, table=True):
     tenant_id: UUID = tenant()
     id: UUID = key()
     conversation_id: UUID
-    run_id: UUID
+    run_id: UUID | None = None
+    """None for a message that was there before any run: an agent's first ones, or imported."""
     step_id: UUID | None = None
     seq: int | None = None
     """The place in the history, from 1, without gaps; None while an accepted input waits for its run."""
@@ -87,6 +100,16 @@ class Message(SQLModel, table=True):
     """``ok`` or ``error`` (of a tool's return)."""
     tokens: int = 0
     """What it costs in the window, as the reasoner's chat template prints it."""
+    needs_approval: bool = False
+    """Of an assistant's message: its calls wait, or waited, for a person or a client to answer them."""
+    approvals: list[Json] | None = json_or_none()
+    """Of an approval: ``[{"call_id", "approve", "reason"}]``, or ``[{"call_id", "result", "status"}]`` for a client's tool."""
+    parts: list[Json] | None = json_or_none()
+    """The content as it came, where it was more than one text."""
+    otid: str | None = None
+    """The sender's own id of the message."""
+    sender: str | None = None
+    """The identity that sent it."""
     stamped: bool = False
     """Whether the model reads the time it was sent at above it: it came after a pause."""
     created_at: datetime = timestamp()

@@ -33,8 +33,12 @@ class Block(SQLModel, table=True):
     owner: str = Owner.agent
     revision: int = 1
     """Counts up by one with each change of the value; 1 is the seed."""
+    tags: list[str] = texts()
+    extra: Json = json_object()
+    """What a front gives back and the runtime does not read."""
     created_at: datetime = timestamp()
     updated_at: datetime = timestamp()
+    deleted_at: datetime | None = moment()
 
 
 class BlockRevision(SQLModel, table=True):
@@ -76,7 +80,11 @@ class Archive(SQLModel, table=True):
     id: UUID = key()
     name: str
     description: str = ""
+    extra: Json = json_object()
+    """What a front gives back and the runtime does not read."""
     created_at: datetime = timestamp()
+    updated_at: datetime = timestamp()
+    deleted_at: datetime | None = moment()
 
 
 class AgentArchive(SQLModel, table=True):
@@ -106,6 +114,10 @@ class Passage(SQLModel, table=True):
     """The messages it came from."""
     run_id: UUID | None = None
     step_id: UUID | None = None
+    file_id: UUID | None = None
+    """The file that it is a piece of."""
+    extra: Json = json_object()
+    """What a front gives back and the runtime does not read."""
     superseded_by: UUID | None = None
     superseded_at: datetime | None = moment()
     created_at: datetime = timestamp()

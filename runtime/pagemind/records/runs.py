@@ -28,6 +28,10 @@ class StopReason(StrEnum):
     max_steps = "max_steps"
     max_seconds = "max_seconds"
     max_tokens = "max_tokens"
+    tool_rule = "tool_rule"
+    """A tool was called that ends the run."""
+    requires_approval = "requires_approval"
+    """Calls wait for a person's approval, or for the client whose tools they call."""
     invalid_calls = "invalid_calls"
     window_full = "window_full"
     cancelled = "cancelled"
@@ -50,6 +54,10 @@ class Run(SQLModel, table=True):
     error: Json | None = json_or_none()
     limits: Json = json_object()
     """``max_steps``, ``max_seconds``, ``max_tokens`` of this run."""
+    request: Json = json_object()
+    """What this run is asked to do otherwise: ``records.inputs.Request`` as JSON."""
+    extra: Json = json_object()
+    """What a front gives back and the runtime does not read."""
     idempotency_key: str | None = None
     request_hash: str = ""
     epoch: int = 0
@@ -101,6 +109,8 @@ class Step(SQLModel, table=True):
     """How the prompt began, beside the one before: ``memory.prefix.Verdict``."""
     common_tokens: int = 0
     """The length of the common prefix with the prompt of the step before."""
+    feedback: str | None = None
+    """``positive`` or ``negative``, where somebody said so."""
     block_hits: list[str] = texts()
     """The labels of the blocks that the reply drew on (``memory.hits``)."""
     timings: Json = json_object()

@@ -19,15 +19,23 @@ async def get(session: AsyncSession, name_or_id: str | UUID) -> Agent:
     if wanted is not None:
         found = (await session.execute(query.where(col(Agent.id) == wanted))).scalar_one_or_none()
     else:
-        found = (await session.execute(query.where(col(Agent.name) == name_or_id))).scalar_one_or_none()
+        found = await find(session, str(name_or_id))
     if found is None:
         raise UnknownAgent(name=str(name_or_id))
     return found
 
 
 async def find(session: AsyncSession, name: str, *, lock: bool = False) -> Agent | None:
-    """The agent of this name, locked until the transaction ends if ``lock``; None if there is none."""
-    query = select(Agent).where(col(Agent.deleted_at).is_(None), col(Agent.name) == name)
+    """The agent of this name, locked until the transaction ends if ``lock``; None if there is none.
+
+    Where several share the name, it is the one made from a file, else the oldest.
+    """
+    query = (
+        select(Agent)
+        .where(col(Agent.deleted_at).is_(None), col(Agent.name) == name)
+        .order_by(col(Agent.applied).is_(None), col(Agent.created_at), col(Agent.id))
+        .limit(1)
+    )
     if lock:
         query = query.with_for_update(key_share=True)
     return (await session.execute(query)).scalar_one_or_none()
@@ -60,7 +68,7 @@ async def all(session: AsyncSession) -> list[Agent]:
 
 
 async def add(session: AsyncSession, agent: Agent) -> Agent:
-    """Store a new agent. Its name must be free among the tenant's agents."""
+    """Store a new agent. The name of one from a file must be free among the tenant's agents from files."""
     session.add(agent)
     await session.flush()
     return agent

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from pagemind.errors import UnknownRecord
-from pagemind.records import Conversation
+from pagemind.records import Agent, Conversation
 
 
 async def add(session: AsyncSession, conversation: Conversation) -> Conversation:
@@ -23,7 +23,7 @@ async def add(session: AsyncSession, conversation: Conversation) -> Conversation
 
 async def get(session: AsyncSession, conversation_id: UUID, *, lock: bool = False) -> Conversation:
     """The conversation, locked until the transaction ends if ``lock``; UnknownRecord if there is none."""
-    query = select(Conversation).where(col(Conversation.id) == conversation_id)
+    query = select(Conversation).where(col(Conversation.id) == conversation_id, col(Conversation.deleted_at).is_(None))
     if lock:
         query = query.with_for_update(key_share=True)
     conversation = (await session.execute(query)).scalar_one_or_none()
@@ -36,11 +36,27 @@ async def of_agent(session: AsyncSession, agent_id: UUID, limit: int = 50) -> li
     """The agent's conversations that are not archived, the one used last first."""
     query = (
         select(Conversation)
-        .where(col(Conversation.agent_id) == agent_id, col(Conversation.archived_at).is_(None))
+        .where(
+            col(Conversation.agent_id) == agent_id,
+            col(Conversation.archived_at).is_(None),
+            col(Conversation.deleted_at).is_(None),
+        )
         .order_by(col(Conversation.updated_at).desc(), col(Conversation.created_at).desc())
         .limit(limit)
     )
     return list((await session.execute(query)).scalars())
+
+
+async def main_of(session: AsyncSession, agent: Agent) -> Conversation:
+    """The agent's main conversation; the first call makes it."""
+    query = select(Conversation).where(col(Conversation.agent_id) == agent.id, col(Conversation.main))
+    found = (await session.execute(query)).scalar_one_or_none()
+    if found is not None:
+        return found
+    # Two calls at once must not make two: the second waits here and then finds the first one's.
+    await session.execute(select(col(Agent.id)).where(col(Agent.id) == agent.id).with_for_update(key_share=True))
+    found = (await session.execute(query)).scalar_one_or_none()
+    return found or await add(session, Conversation(tenant_id=agent.tenant_id, agent_id=agent.id, main=True))
 
 
 async def change(session: AsyncSession, conversation_id: UUID, **values: Any) -> int:

@@ -22,9 +22,9 @@ async def add(session: AsyncSession, messages: Sequence[Message]) -> None:
 
 
 async def waiting(session: AsyncSession, run_id: UUID) -> list[Message]:
-    """The run's accepted input that has no place in the history yet."""
+    """The run's accepted inputs that have no place in the history yet, in their order."""
     query = select(Message).where(col(Message.run_id) == run_id, col(Message.seq).is_(None))
-    return list((await session.execute(query)).scalars())
+    return list((await session.execute(query.order_by(col(Message.created_at), col(Message.id)))).scalars())
 
 
 async def place(session: AsyncSession, messages: Sequence[Message]) -> None:

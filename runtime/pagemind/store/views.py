@@ -31,7 +31,7 @@ _RESIDENT = f"""
       WHERE ab.agent_id = a.id) AS blocks,
     (SELECT json_agg({_object(Message, "m")} ORDER BY m.seq)
        FROM messages m
-      WHERE m.conversation_id = c.id AND m.seq >= c.resident_from) AS messages,
+      WHERE m.conversation_id = c.id AND m.seq >= c.resident_from AND m.role <> 'approval') AS messages,
     (SELECT aa.archive_id FROM agent_archives aa
       WHERE aa.agent_id = a.id ORDER BY aa.position LIMIT 1) AS archive_id
 """  # noqa: S608 - names come from the models alone; the only values are bound parameters

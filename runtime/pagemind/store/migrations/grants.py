@@ -33,6 +33,17 @@ GRANTS = {
     "run_events": KEEPS,
     "epochs": "SELECT, INSERT, UPDATE (prompt_tokens, cached_tokens, completion_tokens)",
     "page_faults": KEEPS,
+    "api_keys": CHANGES,
+    "tenancies": KEEPS,
+    "identities": MOVES,
+    "agent_identities": MOVES,
+    "block_identities": MOVES,
+    "mcp_servers": MOVES,
+    "tools": MOVES,
+    "folders": MOVES,
+    "files": MOVES,
+    "agent_folders": MOVES,
+    "agent_files": MOVES,
 }
 
 

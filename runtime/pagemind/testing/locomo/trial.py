@@ -119,8 +119,8 @@ class Trial:
         async with self._runtime.kernel.database.transaction() as session:
             while page := await messages.history(session, conversation.id, after_seq=last, limit=PAGE):
                 last = page[-1].seq or last
-                said = [message for message in page if message.role == Role.user and message.run_id in self._turn_of_run]
-                places |= {message.seq: self._turn_of_run[message.run_id] for message in said if message.seq}
+                said = [(each.seq, each.run_id) for each in page if each.role == Role.user and each.seq and each.run_id]
+                places |= {seq: self._turn_of_run[run] for seq, run in said if run in self._turn_of_run}
         return places
 
     async def _bare(self, conversation: Conversation, question: Question, turn_of_seq: dict[int, str]) -> list[str | None]:
