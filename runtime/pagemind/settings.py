@@ -98,6 +98,16 @@ class Settings(BaseSettings):
     tool_seconds: float = 60.0
     tool_result_limit_chars: int = 20_000
     lease_seconds: float = 15.0
+    serve_host: str = "127.0.0.1"
+    """Where the server listens. Without keys it listens on loopback only."""
+    serve_port: int = Field(default=8283, ge=0, le=65_535)
+    allow_tool_source: bool = False
+    """Whether tools that came as source may run: in a process of their own, but with this user's rights."""
+    allow_mcp_stdio: bool = False
+    """Whether MCP servers that are commands may be started on this machine."""
+    request_limit_bytes: int = 10_000_000
+    """The largest body of a request, files apart."""
+    file_limit_bytes: int = 50_000_000
     workers: int = 4
     """Runs of different conversations that one process carries at a time."""
 

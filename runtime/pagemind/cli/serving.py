@@ -1,4 +1,4 @@
-"""The option list of ``pagemind up``. What it runs is loaded when it is called."""
+"""The option lists of ``pagemind serve`` and ``pagemind up``. What they run is loaded when it is called."""
 
 from __future__ import annotations
 
@@ -10,8 +10,23 @@ from pagemind.cli.launch import launch
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the app."""
+    """Add the commands to the app."""
+    app.command()(serve)
     app.command()(up)
+
+
+def serve(
+    context: typer.Context,
+    host: Annotated[str | None, typer.Option(help="The address to listen on (PAGEMIND_SERVE_HOST, 127.0.0.1).")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="The port; 0: a free one (PAGEMIND_SERVE_PORT, 8283).", min=0, max=65_535)
+    ] = None,
+) -> None:
+    """Serve the agents over HTTP: to letta-client at this address, to OpenAI's clients at /v1.
+
+    Until Ctrl-C. Runs are carried in this process; a chat in another terminal shares the same agents and memory.
+    """
+    launch(context, "serve:serve", host=host, port=port)
 
 
 def up(

@@ -1,0 +1,1 @@
+"""The wire that `letta-client` speaks: one module a group of endpoints. Nothing below `api` knows it."""

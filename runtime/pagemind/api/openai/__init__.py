@@ -1,0 +1,1 @@
+"""The wire that OpenAI's clients speak."""

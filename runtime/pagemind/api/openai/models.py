@@ -1,0 +1,7 @@
+"""OpenAI's ``/v1``: models."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["openai"])

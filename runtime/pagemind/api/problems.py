@@ -1,0 +1,71 @@
+"""What goes wrong, as Letta's clients read it: a status and ``{"detail": ...}``."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from pagemind import errors as said
+from pagemind.errors import PagemindError
+
+
+class Problem(Exception):
+    """An answer that is no success. ``detail`` is a text, or an object where the wire has one."""
+
+    def __init__(self, status: int, detail: object, *, headers: dict[str, str] | None = None, body: object = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = headers or {}
+        self.body = {"detail": detail} if body is None else body
+
+
+def not_found(kind: str, wire_id: str) -> Problem:
+    """404 with the id."""
+    return Problem(HTTPStatus.NOT_FOUND, f"{kind.capitalize()} {wire_id} was not found.")
+
+
+def bad_request(detail: str) -> Problem:
+    """400."""
+    return Problem(HTTPStatus.BAD_REQUEST, detail)
+
+
+def conflict(detail: object) -> Problem:
+    """409, which the SDK repeats unless it is told not to."""
+    return Problem(HTTPStatus.CONFLICT, detail, headers={"x-should-retry": "false"})
+
+
+def unprocessable(detail: str) -> Problem:
+    """422 for what validation cannot see."""
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, body={"trace_id": "", "detail": detail})
+
+
+STATUS: tuple[tuple[type[PagemindError], int], ...] = (
+    (said.UnknownAgent, 404),
+    (said.UnknownRecord, 404),
+    (said.UnknownBlock, 404),
+    (said.IdempotencyConflict, 422),
+    (said.EmptyMessage, 422),
+    (said.MessageTooLong, 413),
+    (said.BadInput, 422),
+    (said.ToolRefusal, 400),
+    (said.ConversationBusy, 409),
+    (said.NothingToUndo, 409),
+    (said.DefinitionError, 422),
+    (said.ReasonerTimeout, 504),
+    (said.ReasonerUnreachable, 503),
+    (said.ReasonerBusy, 429),
+    (said.ReasonerError, 502),
+    (said.EmbedderError, 503),
+    (said.StoreUnavailable, 503),
+    (said.StoreError, 500),
+)
+"""The first that fits counts."""
+
+RETRY_AFTER_SECONDS = 2
+
+
+def problem_of(error: PagemindError) -> Problem:
+    """The answer for an error of the runtime: its own words, and a status."""
+    status = next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status in (429, 503) else {}
+    return Problem(status, str(error), headers=headers)
