@@ -59,6 +59,28 @@ async def main_of(session: AsyncSession, agent: Agent) -> Conversation:
     return found or await add(session, Conversation(tenant_id=agent.tenant_id, agent_id=agent.id, main=True))
 
 
+async def with_identity(session: AsyncSession, agent: Agent, identity_id: UUID, title: str = "") -> Conversation:
+    """The agent's conversation with one identity; the first call makes it."""
+    query = (
+        select(Conversation)
+        .where(
+            col(Conversation.agent_id) == agent.id,
+            col(Conversation.extra)["identity_id"].astext == str(identity_id),
+            col(Conversation.deleted_at).is_(None),
+        )
+        .order_by(col(Conversation.created_at))
+        .limit(1)
+    )
+    found = (await session.execute(query)).scalar_one_or_none()
+    if found is not None:
+        return found
+    # Two calls at once must not make two: the second waits here and then finds the first one's.
+    await session.execute(select(col(Agent.id)).where(col(Agent.id) == agent.id).with_for_update(key_share=True))
+    found = (await session.execute(query)).scalar_one_or_none()
+    fresh = Conversation(tenant_id=agent.tenant_id, agent_id=agent.id, title=title, extra={"identity_id": str(identity_id)})
+    return found or await add(session, fresh)
+
+
 async def change(session: AsyncSession, conversation_id: UUID, **values: Any) -> int:
     """Write ``values`` (which may be SQL expressions) and give back ``next_seq`` as it is after the write."""
     statement = (
