@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from http import HTTPStatus
 
 from pagemind import errors as said
@@ -62,6 +63,17 @@ STATUS: tuple[tuple[type[PagemindError], int], ...] = (
 """The first that fits counts."""
 
 RETRY_AFTER_SECONDS = 2
+
+
+def status_of_code(code: str) -> int:
+    """The status for the ``code`` of an error that a run has recorded; 500 where it is none of those above."""
+    return next((status for kind, status in STATUS if code in codes_of(kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+@cache
+def codes_of(kind: type[PagemindError]) -> frozenset[str]:
+    """The codes of an error and of all that are a kind of it."""
+    return frozenset({kind.code}.union(*map(codes_of, kind.__subclasses__())))
 
 
 def problem_of(error: PagemindError) -> Problem:
