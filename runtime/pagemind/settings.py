@@ -108,8 +108,9 @@ class Settings(BaseSettings):
     request_limit_bytes: int = 10_000_000
     """The largest body of a request, files apart."""
     file_limit_bytes: int = 50_000_000
-    workers: int = 4
-    """Runs of different conversations that one process carries at a time."""
+    workers: int = 1000
+    """Runs of different conversations that one process carries at a time. Most of a run is waiting for its model, whose server
+    has a queue of its own; what only works behind others is bounded by ``reasoner_background_calls``."""
 
     @classmethod
     def settings_customise_sources(

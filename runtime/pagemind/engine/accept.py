@@ -1,80 +1,190 @@
-"""Accept: an input becomes a run and a message in one transaction, and only then is it answered (contract D1, D7)."""
+"""Accept: inputs become a run and its messages in one transaction, and only then are they answered (contract D1, D7).
+
+Where nothing goes on in the conversation and the worker of this process has a hand free, the same transaction claims the run
+and gives the messages their places. What the run sees first is known then, and need not be read.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import func
-
-from pagemind.engine.policy import Limits, limits_of
-from pagemind.errors import EmptyMessage, IdempotencyConflict, MessageTooLong
+from pagemind.engine.kernel import Kernel
+from pagemind.engine.policy import Limits, limits_of, own_model
+from pagemind.engine.worker import Worker
+from pagemind.errors import EmptyMessage, IdempotencyConflict, MessageTooLong, StoreBusy
+from pagemind.events import RunStarted, to_json
 from pagemind.faults import reach
-from pagemind.records import Approval, Input, Json, Message, Request, Role, Run, now
+from pagemind.memory.compiler import as_prompt, paused
+from pagemind.records import Approval, Input, Json, Message, Request, Role, Run, RunState, now
 from pagemind.records.text import clean_text
-from pagemind.settings import Settings
-from pagemind.store import agents, conversations, history, runs
-from pagemind.store.database import Database
+from pagemind.records.view import Resident, Versions, View
+from pagemind.store import opening, runs, views
+from pagemind.store.opening import Opened, Opening, Outcome
 
 # English has about four characters a token, other languages fewer: a longer text does not fit the window.
 CHARS_PER_TOKEN = 4
 NOTHING_ELSE = Request()
+TRIES = 5
+"""How often something in the conversation may have changed between reading it and writing to it."""
+COUNT_SECONDS = 0.05
+"""What counting the input may take here; where a server is slower to count it, its run waits for it, not the sender."""
 
 
-async def accept(
-    database: Database,
-    settings: Settings,
-    conversation_id: UUID,
-    inputs: Sequence[Input],
-    *,
-    request: Request = NOTHING_ELSE,
-    limits: Limits | None,
-    limit_chars: int,
-    idempotency_key: str | None = None,
-    background: bool = False,
-    extra: Json | None = None,
-) -> Run:
+@dataclass(frozen=True)
+class Asked:
+    """What is to be accepted."""
+
+    conversation_id: UUID
+    inputs: Sequence[Input]
+    request: Request = NOTHING_ELSE
+    limits: Limits | None = None
+    """None: the agent's own."""
+    idempotency_key: str | None = None
+    background: bool = False
+    extra: Json | None = None
+
+
+async def accept(kernel: Kernel, worker: Worker, asked: Asked, *, limit_chars: int) -> Run:
     """Store the inputs and their run; when this returns, neither is ever lost.
 
-    ``limits`` are the agent's own unless given. The same key with the same inputs joins the run accepted before. Raises
-    EmptyMessage, MessageTooLong, IdempotencyConflict, UnknownRecord (no such conversation), StoreUnavailable (nothing was
-    accepted).
+    The same key with the same inputs joins the run accepted before. Raises EmptyMessage, MessageTooLong, IdempotencyConflict,
+    UnknownRecord (no such conversation), StoreUnavailable (nothing was accepted).
     """
-    given = [replace(each, content=checked(each.content, limit_chars)) for each in inputs]
-    if not given and not request.approvals:
+    inputs = [replace(each, content=checked(each.content, limit_chars)) for each in asked.inputs]
+    if not inputs and not asked.request.approvals:
         raise EmptyMessage
-    request_hash = digest(given, request)
-    async with database.transaction() as session:
-        # The lock puts concurrent inputs of a conversation in one order (D5), and the same key behind itself (D7).
-        conversation = await conversations.get(session, conversation_id, lock=True)
-        if idempotency_key is not None:
-            before = await runs.by_key(session, conversation_id, idempotency_key)
-            if before is not None:
-                return joined(before, request_hash)
-        limits = limits or limits_of(await agents.get(session, conversation.agent_id), settings)
-        run = await runs.add(
-            session,
-            Run(
-                tenant_id=conversation.tenant_id,
-                conversation_id=conversation.id,
-                agent_id=conversation.agent_id,
-                limits=asdict(limits),
-                request=request.to_json(),
-                idempotency_key=idempotency_key,
-                request_hash=request_hash,
-                background=background,
-                extra=extra or {},
-            ),
-        )
-        await history.add(session, messages_of(run, given, request.approvals))
-        await conversations.change(session, conversation.id, updated_at=func.now())
-        reach("accept.before_commit")
-    reach("accept.after_commit")
-    return run
+    request_hash = digest(inputs, asked.request)
+    for _ in range(TRIES):
+        resident = await known(kernel, asked.conversation_id)
+        run = run_of(resident, asked, kernel, request_hash)
+        messages = messages_of(run, inputs, asked.request.approvals)
+        promised = worker.promise(run.id, background=asked.background)
+        outcome: Outcome | None = None
+        try:
+            places = promised and await may_begin(kernel, resident, asked.request, messages)
+            outcome = await store(kernel, worker, resident, run, messages, promised=promised, places=places)
+        finally:
+            if outcome is None or outcome.opened not in (Opened.placed, Opened.claimed):
+                worker.withdraw(run.id)
+        match outcome.opened:
+            case Opened.placed | Opened.claimed:
+                start = began(resident, run, messages, outcome) if outcome.opened == Opened.placed else None
+                worker.take(run, start)
+                return run
+            case Opened.queued:
+                return run
+            case Opened.joined:
+                return await joined(kernel, outcome.joined or run.id, request_hash)
+            case Opened.stale:
+                kernel.residents.drop(asked.conversation_id)
+    raise StoreBusy("the conversation changes faster than it can be written to")
+
+
+async def known(kernel: Kernel, conversation_id: UUID) -> Resident:
+    """What is known of the conversation, as it may be by now; read where nothing is. UnknownRecord."""
+    resident = kernel.residents.get(kernel.database.tenant_id, conversation_id)
+    if resident is None:
+        async with kernel.database.transaction() as session:
+            resident = await views.of_conversation(session, conversation_id)
+        kernel.residents.keep(resident)
+    return resident
+
+
+def run_of(resident: Resident, asked: Asked, kernel: Kernel, request_hash: str) -> Run:
+    """The run of what is asked."""
+    limits = asked.limits or limits_of(resident.agent, kernel.settings)
+    return Run(
+        tenant_id=resident.conversation.tenant_id,
+        conversation_id=resident.conversation.id,
+        agent_id=resident.agent.id,
+        limits=asdict(limits),
+        request=asked.request.to_json(),
+        idempotency_key=asked.idempotency_key,
+        request_hash=request_hash,
+        background=asked.background,
+        extra=asked.extra or {},
+    )
+
+
+async def may_begin(kernel: Kernel, resident: Resident, request: Request, messages: Sequence[Message]) -> bool:
+    """Whether the messages may take their places now, counted, with nothing to be told or done before them."""
+    conversation = resident.conversation
+    if request.approvals or request.model or (not resident.messages and conversation.next_seq > 1):
+        return False
+    told = conversation.known_revisions
+    if conversation.snapshot is not None and any(told.get(str(each.id), 0) < each.revision for each in resident.blocks):
+        return False
+    own = own_model(resident.agent)
+    if own is not None and own not in kernel.own_reasoners:
+        return False
+    last_at = resident.messages[-1].created_at if resident.messages else None
+    kernel = await kernel.for_agent(resident.agent)
+    try:
+        async with asyncio.timeout(COUNT_SECONDS):
+            for message in messages:
+                message.stamped = message.role == Role.user and paused(last_at, message)
+                message.tokens = await kernel.count_added(as_prompt(message))
+    except TimeoutError:
+        return False
+    return True
+
+
+async def store(
+    kernel: Kernel,
+    worker: Worker,
+    resident: Resident,
+    run: Run,
+    messages: Sequence[Message],
+    *,
+    promised: bool,
+    places: bool,
+) -> Outcome:
+    """Store the run and its messages; the run is told what became of it."""
+    reach("accept.before_commit")
+    outcome = await opening.send(
+        kernel.database,
+        Opening(
+            run=run,
+            messages=messages,
+            resident=resident,
+            worker_id=worker.id if promised else None,
+            lease_seconds=kernel.settings.lease_seconds,
+            began=to_json(RunStarted(run_id=run.id, epoch=1)) if places else None,
+        ),
+    )
+    if outcome.opened in (Opened.placed, Opened.claimed, Opened.queued):
+        reach("accept.after_commit")
+        run.position = outcome.position
+    if outcome.opened in (Opened.placed, Opened.claimed):
+        run.state, run.epoch, run.worker_id, run.started_at = RunState.running, 1, worker.id, run.created_at
+        run.events = 1 if outcome.opened == Opened.placed else 0
+    return outcome
+
+
+def began(resident: Resident, run: Run, messages: Sequence[Message], outcome: Outcome) -> View:
+    """What the first step of the run sees."""
+    first = outcome.next_seq - len(messages)
+    for place, message in enumerate(messages):
+        message.seq = first + place
+    conversation, versions = resident.conversation, resident.known_versions
+    changed = {"next_seq": outcome.next_seq, "turns": conversation.turns + len(messages), "updated_at": run.created_at}
+    return View(
+        agent=resident.agent,
+        conversation=conversation.model_copy(update=changed),
+        blocks=resident.blocks,
+        messages=(*resident.messages, *messages),
+        archive_id=resident.archive_id,
+        versions=Versions(versions.agent, outcome.version, versions.blocks),
+        run=run,
+        acting=None,
+        recorded=(),
+    )
 
 
 def digest(inputs: Sequence[Input], request: Request) -> str:
@@ -109,8 +219,10 @@ def messages_of(run: Run, inputs: Sequence[Input], approvals: Sequence[Approval]
     return rows
 
 
-def joined(run: Run, request_hash: str) -> Run:
-    """The run accepted before under the same key; IdempotencyConflict if its text was another."""
+async def joined(kernel: Kernel, run_id: UUID, request_hash: str) -> Run:
+    """The run accepted before under the same key; IdempotencyConflict if its inputs were others."""
+    async with kernel.database.transaction() as session:
+        run = await runs.get(session, run_id)
     if run.request_hash != request_hash:
         raise IdempotencyConflict(key=run.idempotency_key)
     return run

@@ -8,10 +8,11 @@ one is stored (BlocksMoved), and in the notice before the next input.
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import UUID
 
 from pagemind.engine.persist import Draft, Persisted
 from pagemind.records import now
-from pagemind.records.view import View
+from pagemind.records.view import Versions, View
 
 
 def advanced(view: View, draft: Draft, stored: Persisted) -> View:
@@ -31,8 +32,23 @@ def advanced(view: View, draft: Draft, stored: Persisted) -> View:
         ),
         blocks=tuple(stored.blocks.get(block.id, block) for block in view.blocks),
         messages=(*view.messages, *draft.messages),
+        versions=versions(view, stored),
         archive_id=next((passage.archive_id for passage in draft.passages), view.archive_id),
-        run=run.model_copy(update={**draft.run, "events": stored.events}),
+        run=run.model_copy(update={**draft.run, "events": stored.progress.events}),
         acting=None,
         recorded=(),
     )
+
+
+def versions(view: View, stored: Persisted) -> Versions | None:
+    """The versions after the step; None where somebody else wrote to the conversation since the view was read."""
+    before, progress = view.versions, stored.progress
+    if before is None or before.conversation != progress.before:
+        return None
+    return Versions(before.agent, progress.version, tuple(written(block, stored) for block in before.blocks))
+
+
+def written(block: str, stored: Persisted) -> str:
+    """The block's entry among the versions, renewed where the step wrote the block."""
+    block_id, _, place = block.split(" ")
+    return f"{block_id} {stored.progress.version} {place}" if UUID(block_id) in stored.blocks else block

@@ -39,9 +39,7 @@ async def begin(job: Job, kernel: Kernel) -> Kernel:
     Gives back the kernel to go on with: the one that thinks with the agent's own model.
     """
     waiting = await look(job, kernel)
-    kernel.refresh_tools()
-    kernel = await kernel.for_agent(waiting.agent)
-    kernel = kernel.behind() if job.background else kernel
+    kernel = await made_ready(job, kernel, waiting.agent)
     notice = await notice_message(job, kernel, waiting) if waiting.inputs else None
     placed = [*([notice] if notice else []), *waiting.inputs]
     for message in placed:
@@ -68,6 +66,13 @@ async def begin(job: Job, kernel: Kernel) -> Kernel:
     reach("begin.after_commit")
     job.told(first_event, events)
     return kernel
+
+
+async def made_ready(job: Job, kernel: Kernel, agent: Agent) -> Kernel:
+    """The kernel with the newest tools, thinking with the agent's own model, and behind others where nobody waits."""
+    kernel.refresh_tools()
+    kernel = await kernel.for_agent(agent)
+    return kernel.behind() if job.background else kernel
 
 
 async def look(job: Job, kernel: Kernel) -> Waiting:

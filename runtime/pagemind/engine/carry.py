@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pagemind.engine.begin import begin
+from pagemind.engine.begin import begin, made_ready
 from pagemind.engine.job import Job, RunCancelled, completed
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.persist import Persist, persist
@@ -21,8 +21,9 @@ async def carry(job: Job, kernel: Kernel, persist: Persist = persist) -> None:
     claims it next goes on from the last step that was stored.
     """
     try:
-        kernel = await begin(job, kernel)
-        outcome = await run_step(job, kernel, None, persist)
+        start, job.start = job.start, None
+        kernel = await begin(job, kernel) if start is None else await made_ready(job, kernel, start.agent)
+        outcome = await run_step(job, kernel, start, persist)
         while not outcome.ended:
             outcome = await run_step(job, kernel, outcome.view, persist)
     except RunCancelled:
@@ -61,4 +62,5 @@ async def write_end(job: Job, kernel: Kernel, state: RunState, reason: StopReaso
         await run_events.add(session, job.tenant_id, job.run_id, fenced.events, [to_json(event)])
         reach("finish.before_commit")
     reach("finish.after_commit")
+    job.ended = True
     job.told(fenced.events, [event])

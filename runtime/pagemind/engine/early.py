@@ -25,22 +25,30 @@ class EarlyPaging:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
-        self._ended: asyncio.Queue[UUID] = asyncio.Queue()
+        self._ended: dict[UUID, None] = {}
+        self._wake = asyncio.Event()
         self._at: dict[UUID, asyncio.Task[None]] = {}
 
     def run_ended(self, conversation_id: UUID) -> None:
         """There may be something to page out."""
-        self._ended.put_nowait(conversation_id)
+        self._ended[conversation_id] = None
+        self._wake.set()
 
     def run_began(self, conversation_id: UUID) -> None:
         """Leave the conversation alone."""
+        self._ended.pop(conversation_id, None)
         if conversation_id in self._at:
             self._at[conversation_id].cancel()
 
     async def serve(self) -> None:
         """Work until cancelled, at one conversation at a time."""
         while True:
-            conversation_id = await self._ended.get()
+            if not self._ended:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            conversation_id = next(iter(self._ended))
+            del self._ended[conversation_id]
             task = self._at[conversation_id] = asyncio.create_task(self._look_after(conversation_id))
             try:
                 await asyncio.wait((task,))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from uuid import UUID
 
-from pagemind.engine.hub import Heard
 from pagemind.engine.kernel import Kernel
 from pagemind.events import Event, RunEnded, from_json
 from pagemind.store import run_events
@@ -19,38 +16,36 @@ LOOK_SECONDS = 0.25
 async def follow(kernel: Kernel, run_id: UUID, after_seq: int = 0) -> AsyncIterator[tuple[int | None, Event]]:
     """The run's stored events after ``after_seq`` and then what comes, each with its ``seq`` (None: live only).
 
+    Of a run in this process's hands nothing is read from the store, unless the caller is so slow that some of it was dropped.
     Ends after RunEnded. Raises StoreUnavailable; following again from the last ``seq`` seen loses nothing.
     """
     seen = after_seq
-    with kernel.hub.listen(run_id) as queue:
+    with kernel.hub.listen(run_id, after_seq) as ear:
+        look = not ear.told_all
         while True:
-            for seq, event in await stored(kernel, run_id, seen):
-                seen = seq
-                yield seq, event
-                if isinstance(event, RunEnded):
-                    return
-            async for seq, event in heard(queue):
-                if seq is not None:
-                    if seq <= seen:
-                        continue
-                    if seq > seen + 1:
-                        break
+            if look:
+                ear.lost = False
+                for seq, event in await stored(kernel, run_id, seen):
                     seen = seq
-                yield seq, event
+                    yield seq, event
+                    if isinstance(event, RunEnded):
+                        return
+            look = False
+            while not look and (heard := ear.take()) is not None:
+                seq, event = heard
+                if seq is not None and seq != seen + 1:
+                    look = seq > seen
+                    continue
+                seen = seen if seq is None else seq
+                yield heard
                 if isinstance(event, RunEnded):
                     return
+            if not look:
+                woken = await ear.wait(None if ear.told_all else LOOK_SECONDS)
+                look = ear.lost or not woken
 
 
 async def stored(kernel: Kernel, run_id: UUID, after_seq: int) -> list[tuple[int, Event]]:
     """What the store has after ``after_seq``."""
     async with kernel.database.transaction() as session:
         return [(row.seq, from_json(row.data)) for row in await run_events.after(session, run_id, after_seq)]
-
-
-async def heard(queue: asyncio.Queue[Heard]) -> AsyncIterator[Heard]:
-    """What is heard live, until it has been quiet for a moment."""
-    with suppress(TimeoutError):
-        while True:
-            async with asyncio.timeout(LOOK_SECONDS):
-                item = await queue.get()
-            yield item

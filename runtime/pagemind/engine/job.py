@@ -11,6 +11,7 @@ from uuid import UUID
 from pagemind.engine.hub import Hub
 from pagemind.events import Event
 from pagemind.records import Run
+from pagemind.records.view import View
 
 T = TypeVar("T")
 
@@ -19,7 +20,50 @@ class RunCancelled(Exception):
     """Somebody asked for the run to be cancelled; raised at the next point where it may stop."""
 
 
-@dataclass(frozen=True)
+class Cancel:
+    """Whether the run is to stop, and whoever has to stop with it."""
+
+    def __init__(self) -> None:
+        self._set = False
+        self._working: set[asyncio.Task[Any]] = set()
+
+    def is_set(self) -> bool:
+        """Whether the run is to stop."""
+        return self._set
+
+    def set(self) -> None:
+        """Stop: what may be given up is given up now."""
+        if not self._set:
+            self._set = True
+            for task in self._working:
+                task.cancel()
+
+    async def stops(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of ``work``, which is given up, with RunCancelled, when the run is to stop."""
+        task = asyncio.current_task()
+        if self._set or task is None or task in self._working:
+            return await self._stops_within(work)
+        self._working.add(task)
+        cancelled_before = task.cancelling()
+        try:
+            return await work
+        except asyncio.CancelledError:
+            # As `asyncio.timeout` does: the cancelling was ours alone, and goes no further.
+            if self._set and task.uncancel() <= cancelled_before:
+                raise RunCancelled from None
+            raise
+        finally:
+            self._working.discard(task)
+
+    async def _stops_within(self, work: Coroutine[Any, Any, T]) -> T:
+        """Within work that stops already there is nothing to add; and nothing begins in a run that is to stop."""
+        if self._set:
+            work.close()
+            raise RunCancelled
+        return await work
+
+
+@dataclass(eq=False)
 class Job:
     """The run's identity under this claim. ``epoch`` fences every write."""
 
@@ -30,12 +74,22 @@ class Job:
     epoch: int
     hub: Hub
     background: bool = False
-    cancel: asyncio.Event = field(default_factory=asyncio.Event)
+    cancel: Cancel = field(default_factory=Cancel)
+    start: View | None = None
+    """What the first step sees, where the run began as it was accepted; taken away by whoever begins."""
+    ended: bool = False
+    """Whether its end is stored."""
+    lost: bool = False
+    """Whether the lease is known to be another's."""
+    worth_paging: bool = True
+    """Whether the conversation may have more in its window than it should keep between runs."""
+    others_wait: bool = True
+    """Whether, for all that is known, other runs of the conversation wait for this one's end."""
 
     @classmethod
-    def of(cls, run: Run, hub: Hub) -> Job:
+    def of(cls, run: Run, hub: Hub, start: View | None = None) -> Job:
         """The job of a run just claimed."""
-        job = cls(run.tenant_id, run.id, run.conversation_id, run.agent_id, run.epoch, hub, run.background)
+        job = cls(run.tenant_id, run.id, run.conversation_id, run.agent_id, run.epoch, hub, run.background, start=start)
         if run.cancel_requested_at is not None:
             job.cancel.set()
         return job
@@ -51,18 +105,7 @@ class Job:
 
     async def unless_cancelled(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of ``work``, which is given up, with RunCancelled, when the run is cancelled."""
-        task = asyncio.ensure_future(work)
-        cancel = asyncio.ensure_future(self.cancel.wait())
-        try:
-            await asyncio.wait((task, cancel), return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                return task.result()
-            raise RunCancelled
-        finally:
-            cancel.cancel()
-            if not task.done():
-                task.cancel()
-                await asyncio.wait((task,))
+        return await self.cancel.stops(work)
 
 
 async def completed(write: Coroutine[Any, Any, T]) -> T:

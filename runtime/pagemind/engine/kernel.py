@@ -10,6 +10,7 @@ from pathlib import Path
 from pagemind.engine.hub import Hub
 from pagemind.engine.policy import own_key, own_model
 from pagemind.engine.prompts import Prose
+from pagemind.engine.residents import Residents
 from pagemind.errors import EmbedderError
 from pagemind.model.discover import find_reasoner
 from pagemind.model.embedder import Embedder, Kind
@@ -49,6 +50,7 @@ class Kernel:
     stored_dimensions: int | None = None
     """Of the vectors in the store; None while there are none."""
     hub: Hub = field(default_factory=Hub)
+    residents: Residents = field(default_factory=Residents)
     own_reasoners: dict[tuple[str | None, str | None], Reasoner] = field(
         default_factory=dict[tuple[str | None, str | None], Reasoner]
     )

@@ -15,18 +15,14 @@ from pagemind.faults import reach
 from pagemind.records import Block, Epoch, Json, Message, PageFault, Passage, Step, edit_to_json
 from pagemind.store import blocks, embeddings, paging, passages
 from pagemind.store.database import AsyncSession
-from pagemind.store.progress import store_step
+from pagemind.store.progress import Progress, Stride, store_alone, store_step
 
 
 @dataclass(frozen=True)
 class Persisted:
-    """What only the store could tell of a step: the events of its run so far, the blocks it wrote, what its history knows.
+    """What only the store could tell of a step: its run's progress, the blocks it wrote, what its history knows."""
 
-    ``cancelled``: somebody asked for the run to be cancelled.
-    """
-
-    events: int
-    cancelled: bool
+    progress: Progress
     blocks: Mapping[UUID, Block]
     known: Mapping[str, int]
 
@@ -61,33 +57,44 @@ class Draft:
     conversation: Json = field(default_factory=dict[str, object])
     run: Json = field(default_factory=dict[str, object])
 
+    @property
+    def alone(self) -> bool:
+        """Whether the step leaves nothing but itself."""
+        return not (self.edits or self.passages or self.vectors or self.faults or self.epoch)
+
+    def stride(self, job: Job, known: dict[str, int]) -> Stride:
+        """The step as the store takes it."""
+        events = [to_json(event) for event in self.events]
+        return Stride(self.step, job.epoch, job.conversation_id, self.run, self.conversation, known, self.messages, events)
+
 
 async def persist(job: Job, kernel: Kernel, draft: Draft) -> Persisted:
     """Store the step: messages, block edits with their revisions, passages, the step row, counters, events.
 
     Raises BlocksMoved or LeaseLost, having changed nothing.
     """
+    if draft.alone:
+        reach("persist.before_commit")
+        progress = await store_alone(kernel.database, job.tenant_id, draft.stride(job, draft.known))
+        stored = Persisted(progress, {}, draft.known)
+    else:
+        stored = await persist_all(job, kernel, draft)
+    reach("persist.after_commit")
+    job.told(stored.progress.events - len(draft.events) + 1, draft.events)
+    return stored
+
+
+async def persist_all(job: Job, kernel: Kernel, draft: Draft) -> Persisted:
+    """Store the step and all that it leaves beside itself."""
     async with kernel.database.transaction() as session:
         written = await write_edits(session, job, draft)
         await write_passages(session, job, kernel, draft)
         await write_paging(session, draft)
         known = {**draft.known, **told_of(draft, written)}
         reach("persist.mid_transaction")
-        progress = await store_step(
-            session,
-            draft.step,
-            epoch=job.epoch,
-            conversation_id=job.conversation_id,
-            run=draft.run,
-            conversation=draft.conversation,
-            known=known,
-            messages=draft.messages,
-            events=[to_json(event) for event in draft.events],
-        )
+        progress = await store_step(session, draft.stride(job, known))
         reach("persist.before_commit")
-    reach("persist.after_commit")
-    job.told(progress.events - len(draft.events) + 1, draft.events)
-    return Persisted(progress.events, progress.cancelled, {block.id: block for block in written}, known)
+    return Persisted(progress, {block.id: block for block in written}, known)
 
 
 async def write_edits(session: AsyncSession, job: Job, draft: Draft) -> list[Block]:

@@ -48,9 +48,9 @@ class Runtime:
         self._local = local
         self.memory = Memory(kernel)
         early = EarlyPaging(kernel)
-        self._worker = Worker(kernel, early=early)
+        self.worker = Worker(kernel, early=early)
         self._indexer = Indexer(kernel)
-        self._tasks = [asyncio.create_task(part.serve()) for part in (self._worker, self._indexer, early)] if work else []
+        self._tasks = [asyncio.create_task(part.serve()) for part in (self.worker, self._indexer, early)] if work else []
 
     @classmethod
     async def open(
@@ -187,20 +187,17 @@ class Runtime:
         with the run for the front.
         """
         settings, window = self.settings, self.kernel.reasoner.window_tokens
-        run = await acceptance.accept(
-            self.kernel.database,
-            settings,
-            conversation_id,
-            [Input(said)] if isinstance(said, str) else said,
+        asked = acceptance.Asked(
+            conversation_id=conversation_id,
+            inputs=[Input(said)] if isinstance(said, str) else said,
             request=request,
             limits=limits,
-            limit_chars=min(settings.message_limit_chars, window * acceptance.CHARS_PER_TOKEN),
             idempotency_key=idempotency_key,
             background=background,
             extra=extra,
         )
-        self._worker.wake()
-        return run
+        limit_chars = min(settings.message_limit_chars, window * acceptance.CHARS_PER_TOKEN)
+        return await acceptance.accept(self.kernel, self.worker, asked, limit_chars=limit_chars)
 
     async def follow(self, run_id: UUID, after_seq: int = 0) -> AsyncIterator[Event]:
         """The run's events, stored and then live; ends after RunEnded."""
@@ -249,8 +246,8 @@ class Runtime:
         """Ask for the run to be cancelled, wherever it is being carried."""
         async with self.kernel.database.transaction() as session:
             await runs.request_cancel(session, run_id)
-        self._worker.cancel(run_id)
-        self._worker.wake()
+        self.worker.cancel(run_id)
+        self.worker.wake()
 
     async def last_recall(self, conversation_id: UUID) -> list[Json]:
         """What the newest run of the conversation recalled, each item with its scores; empty if it searched nothing."""

@@ -32,6 +32,9 @@ from pagemind.records.view import View
 from pagemind.store import views
 from pagemind.toolbox.calls import CallResult
 
+NEXT_INPUT_TOKENS = 256
+"""What may be added or counted otherwise until the next run: near the early watermark it is worth a look."""
+
 
 class AtLimit(Exception):
     """The run has used up what it may use; ``reason`` says of what."""
@@ -170,11 +173,16 @@ async def store(turn: Turn, persist: Persist) -> Outcome:
 
 def outcome(turn: Turn, draft: Draft, stored: Persisted) -> Outcome:
     """What came of the stored step. Under ``write_through`` the next one has to see everybody's edits."""
-    if stored.cancelled:
+    if stored.progress.cancelled:
         turn.job.cancel.set()
+    after = advanced(turn.view, draft, stored)
     if "state" in draft.run:
+        turn.kernel.residents.keep(after)
+        turn.job.ended, turn.job.others_wait = True, stored.progress.others
+        used = turn.window.prompt.segments.used + sum(message.tokens for message in draft.messages)
+        turn.job.worth_paging = used > turn.policy.budget.early - NEXT_INPUT_TOKENS
         return Outcome(ended=True)
-    return Outcome(ended=False, view=None if turn.policy.write_through else advanced(turn.view, draft, stored))
+    return Outcome(ended=False, view=None if turn.policy.write_through else after)
 
 
 async def drafted(turn: Turn, judged: Judgement, done: dict[int, CallResult]) -> Draft:

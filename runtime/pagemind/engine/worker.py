@@ -15,8 +15,10 @@ from pagemind.engine.early import EarlyPaging
 from pagemind.engine.job import Job
 from pagemind.engine.kernel import Kernel
 from pagemind.errors import LeaseLost, PagemindError, RunBroken, StoreError, StoreUnavailable
+from pagemind.events import RunStarted
 from pagemind.faults import reach
 from pagemind.records import Run, RunState, StopReason
+from pagemind.records.view import View
 from pagemind.store import runs
 from pagemind.store.liveness import Liveness
 
@@ -30,7 +32,11 @@ CLAIMS_WITHOUT_STEP = 20
 
 
 class Worker:
-    """Carries up to ``settings.workers`` runs at once, of different conversations; one hand stays free of background runs."""
+    """Carries up to ``settings.workers`` runs at once, of different conversations; one hand stays free of background runs.
+
+    A run that is accepted in this process, in a conversation where nothing goes on, is born in its hands; the others are
+    claimed from the store.
+    """
 
     def __init__(
         self,
@@ -43,8 +49,11 @@ class Worker:
         self.id: UUID = uuid4()
         self._kernel = kernel
         self._jobs: dict[UUID, Job] = {}
+        self._carrying: dict[UUID, asyncio.Task[None]] = {}
+        self._promised: dict[UUID, bool] = {}
         self._liveness = Liveness(kernel.database, self.id)
         self._wake = asyncio.Event()
+        self._group: asyncio.TaskGroup | None = None
 
     def wake(self) -> None:
         """Look for work at once: a run was accepted, or may be cancelled."""
@@ -55,23 +64,74 @@ class Worker:
         if run_id in self._jobs:
             self._jobs[run_id].cancel.set()
 
+    # --- runs that are born here --------------------------------------------------------------------------------------
+
+    def promise(self, run_id: UUID, *, background: bool) -> bool:
+        """Keep a hand free for a run about to be accepted, if there is one and others would see this worker die.
+
+        Each promise is followed by `take` or `withdraw`.
+        """
+        if self._group is None or not self._liveness.held or not self._hand_free():
+            return False
+        if background and not self._may_take_background():
+            return False
+        self._promised[run_id] = background
+        self._kernel.hub.begin(run_id)
+        return True
+
+    def take(self, run: Run, start: View | None) -> None:
+        """Carry a run that was promised a hand and was born in it; ``start`` is its view, if it has begun."""
+        self._promised.pop(run.id)
+        if start is not None:
+            self._kernel.hub.publish(run.id, RunStarted(run_id=run.id, epoch=run.epoch), run.events)
+        job = self._hold(Job.of(run, self._kernel.hub, start))
+        if self._group is None:  # this worker is being stopped: the next takes the run up
+            self._drop(job)
+        else:
+            self._carrying[run.id] = self._group.create_task(self._look_after(job))
+
+    def withdraw(self, run_id: UUID) -> None:
+        """The run needs no hand, or waits to be claimed like others."""
+        if self._promised.pop(run_id, None) is not None:
+            self._kernel.hub.end(run_id, ended=False)
+        self.wake()
+
+    def _hand_free(self) -> bool:
+        return len(self._jobs) + len(self._promised) < self._kernel.settings.workers
+
+    def _may_take_background(self) -> bool:
+        """Whether a hand would be left for a run that somebody waits for."""
+        taken = sum(job.background for job in self._jobs.values()) + sum(self._promised.values())
+        return taken < max(1, self._kernel.settings.workers - 1)
+
+    # --- runs that are claimed ----------------------------------------------------------------------------------------
+
     async def serve(self) -> None:
         """Work until cancelled. A database that is gone is brought back, or waited for."""
         try:
             async with asyncio.TaskGroup() as group:
-                while True:
-                    self._wake.clear()
-                    job = await self._next()
-                    if job is None:
-                        await self._idle()
-                    else:
-                        group.create_task(self._look_after(job))
+                group.create_task(self._renew())
+                self._group = group
+                try:
+                    await self._claim_all(group)
+                finally:
+                    self._group = None
         finally:
             await self._liveness.release()
 
+    async def _claim_all(self, group: asyncio.TaskGroup) -> None:
+        """Claim what there is to claim, for ever."""
+        while True:
+            self._wake.clear()
+            job = await self._next()
+            if job is None:
+                await self._idle()
+            else:
+                self._carrying[job.run_id] = group.create_task(self._look_after(job))
+
     async def _next(self) -> Job | None:
         """Claim a run; None if there is nothing to do, no hand free, or no database."""
-        if len(self._jobs) >= self._kernel.settings.workers:
+        if not self._hand_free():
             return None
         try:
             await self._liveness.hold()
@@ -81,7 +141,7 @@ class Worker:
                     session,
                     self.id,
                     lease_seconds=seconds,
-                    busy=set(self._jobs),
+                    busy={*self._jobs, *self._promised},
                     with_background=self._may_take_background(),
                 )
         except StoreError as error:
@@ -93,13 +153,9 @@ class Worker:
         if run is None:
             return None
         reach("claim.after_commit")
-        return await self._take(run)
+        return await self._claimed(run)
 
-    def _may_take_background(self) -> bool:
-        """Whether a hand would be left for a run that somebody waits for."""
-        return sum(job.background for job in self._jobs.values()) < max(1, self._kernel.settings.workers - 1)
-
-    async def _take(self, run: Run) -> Job | None:
+    async def _claimed(self, run: Run) -> Job | None:
         """The claimed run as a job of ours; None for one that keeps taking its workers down, which ends here."""
         job = Job.of(run, self._kernel.hub)
         if run.epoch - run.steps > CLAIMS_WITHOUT_STEP:
@@ -107,32 +163,38 @@ class Worker:
             with suppress(LeaseLost, StoreUnavailable):
                 await finish(job, self._kernel, RunState.failed, StopReason.error, error)
             return None
-        self._jobs[run.id] = job
+        return self._hold(job)
+
+    def _hold(self, job: Job) -> Job:
+        self._jobs[job.run_id] = job
         self._early.run_began(job.conversation_id)
         return job
 
+    def _drop(self, job: Job) -> None:
+        """The run has ended, or is somebody else's now."""
+        self._jobs.pop(job.run_id, None)
+        self._carrying.pop(job.run_id, None)
+        self._kernel.hub.end(job.run_id, ended=job.ended)
+        if job.worth_paging:
+            self._early.run_ended(job.conversation_id)
+        if job.others_wait or not job.ended:
+            self.wake()
+
     async def _look_after(self, job: Job) -> None:
         """Carry the run under a lease that is renewed meanwhile. No failure of one run reaches another."""
-        renewal = asyncio.create_task(self._renew(job))
-        work = asyncio.create_task(self._persevere(job))
         try:
-            await asyncio.wait((renewal, work), return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                log.warning("run %s: the lease is lost", job.run_id)
-                return
-            await work
+            await self._persevere(job)
         except LeaseLost as error:
             log.warning("run %s is left to whoever claims it next: %s", job.run_id, error)
+        except asyncio.CancelledError:
+            if not job.lost:
+                raise
+            log.warning("run %s: the lease is lost", job.run_id)
         except Exception as error:
             log.exception("run %s failed", job.run_id)
             await self._give_up(job, error)
         finally:
-            for task in (renewal, work):
-                task.cancel()
-            await asyncio.wait((renewal, work))
-            del self._jobs[job.run_id]
-            self._early.run_ended(job.conversation_id)
-            self.wake()
+            self._drop(job)
 
     async def _persevere(self, job: Job) -> None:
         """Carry the run; while the store is down or full, wait and go on from the last step stored, under the same claim.
@@ -156,19 +218,34 @@ class Worker:
         with suppress(PagemindError):
             await finish(job, self._kernel, RunState.failed, StopReason.error, broken)
 
-    async def _renew(self, job: Job) -> None:
-        """Extend the lease until it is lost; hand on a request to cancel that came through the store."""
+    async def _renew(self) -> None:
+        """Extend the leases, all in one statement; hand on requests to cancel that came through the store."""
         lease = self._kernel.settings.lease_seconds
+        suspects: set[UUID] = set()
         while True:
             await asyncio.sleep(min(lease / 3, 1.0))
+            held = {job.run_id: job.epoch for job in self._jobs.values()}
+            if not held:
+                continue
             try:
                 async with self._kernel.database.transaction() as session:
-                    if await runs.renew(session, job.run_id, job.epoch, lease_seconds=lease):
-                        job.cancel.set()
-            except LeaseLost:
-                return
+                    renewed = await runs.renew(session, held, lease_seconds=lease)
             except StoreError as error:
-                log.warning("run %s: the lease could not be renewed: %s", job.run_id, error)
+                log.warning("the leases could not be renewed: %s", error)
+                continue
+            missed = [run_id for run_id in held if run_id not in renewed]
+            # A run that has just been stored as ended is missing, too: its job is about to go.
+            for run_id in suspects.intersection(missed):
+                self._lose(run_id)
+            suspects = set(missed)
+            for run_id in (run_id for run_id, cancelled in renewed.items() if cancelled):
+                self.cancel(run_id)
+
+    def _lose(self, run_id: UUID) -> None:
+        """The lease is another's: let go of the run."""
+        if run_id in self._carrying:
+            self._jobs[run_id].lost = True
+            self._carrying[run_id].cancel()
 
     async def _idle(self) -> None:
         """Wait for a wake-up, or a moment: other processes accept runs too."""

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from pagemind.records.agents import Agent
 from pagemind.records.conversations import Conversation, Message
 from pagemind.records.memory import Block
 from pagemind.records.runs import Run, Step, ToolCall
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Which versions of the rows a view was read from: each the transaction that wrote it. Equal ones mean: nothing is newer.
+
+    ``blocks`` has, in the order of the blocks, their ids, their versions and those of their places in the window.
+    """
+
+    agent: str
+    conversation: str
+    blocks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -23,6 +35,13 @@ class Resident:
     blocks: tuple[Block, ...]
     messages: tuple[Message, ...]
     archive_id: UUID | None
+    versions: Versions | None = field(default=None, kw_only=True)
+    """None where somebody may have written meanwhile, so that it is not what any version of the rows says."""
+
+    @property
+    def known_versions(self) -> Versions:
+        """The versions; those of nothing where they are not known."""
+        return self.versions or Versions("", "", ())
 
 
 @dataclass(frozen=True)

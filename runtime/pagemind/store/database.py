@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from psycopg import AsyncConnection
 from sqlalchemy import URL, Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from pagemind.errors import UnsafeRole
+from pagemind.records import Json
 from pagemind.settings import Settings
 from pagemind.store.embedded import EmbeddedPostgres
+from pagemind.store.express import SETTINGS as EXPRESS_SETTINGS
+from pagemind.store.express import Express, Row
 from pagemind.store.failures import store_errors
 from pagemind.store.migrate import bring_up_to_date
 from pagemind.store.urls import external_url
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import ExecutionContext
 
 TENANT_OPTION = "pagemind_tenant"
+CONNECT_SECONDS = 10
 CONNECTION_SETTINGS = {
     "application_name": "pagemind",
     "statement_timeout": "30s",
@@ -44,6 +49,8 @@ class Database:
         self.tenant_id = tenant_id
         self.embedded = embedded
         self.round_trips = 0
+        self.express = Express(self._connect, self._count)
+        """For the statements that every run needs."""
         self._reviving = asyncio.Lock()
         self._count_and_begin()
         self._own = engine.execution_options(**{TENANT_OPTION: tenant_id})
@@ -90,6 +97,7 @@ class Database:
 
     async def close(self) -> None:
         """Drop the connections and leave the embedded server; the last one out stops it."""
+        await self.express.close()
         await self.engine.dispose()
         if self.embedded is not None:
             await asyncio.to_thread(self.embedded.leave)
@@ -108,6 +116,16 @@ class Database:
             await asyncio.shield(self.close())
             raise
         return self
+
+    async def _connect(self) -> AsyncConnection[Row]:
+        """A connection of the driver's own, outside of the pool, with the settings of the express lanes."""
+        arguments, given = self.engine.dialect.create_connect_args(self.engine.url)
+        options = connection_options({**CONNECTION_SETTINGS, **EXPRESS_SETTINGS})
+        values: Json = {**given, "connect_timeout": CONNECT_SECONDS, "options": options, "autocommit": True}
+        return await AsyncConnection.connect(*arguments, **values)
+
+    def _count(self) -> None:
+        self.round_trips += 1
 
     def _count_and_begin(self) -> None:
         """Open each transaction and set its tenant in one round trip, and count the round trips.
@@ -145,10 +163,15 @@ def make_engine(url: URL, *, connections: int = 10) -> AsyncEngine:
         max_overflow=connections,
         pool_timeout=30,
         connect_args={
-            "connect_timeout": 10,
-            "options": " ".join(f"-c {name}={value}" for name, value in CONNECTION_SETTINGS.items()),
+            "connect_timeout": CONNECT_SECONDS,
+            "options": connection_options(CONNECTION_SETTINGS),
         },
     )
+
+
+def connection_options(values: Mapping[str, str]) -> str:
+    """Server settings as libpq's ``options`` take them."""
+    return " ".join(f"-c {name}={value}" for name, value in values.items())
 
 
 ROLE_CHECK = """

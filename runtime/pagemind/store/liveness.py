@@ -21,6 +21,11 @@ class Liveness:
         self._key = worker_key(worker_id)
         self._connection: AsyncConnection | None = None
 
+    @property
+    def held(self) -> bool:
+        """Whether the lock was held when it was last looked at."""
+        return self._connection is not None
+
     async def hold(self) -> None:
         """Take the lock, or see that it is still held; raises StoreUnavailable, after which a later call takes it anew."""
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -27,7 +27,8 @@ _CLAIM = text(
          WHERE r.state IN ('queued', 'running')
            AND r.id <> ALL (:busy)
            AND (:with_background OR NOT r.background)
-           AND (r.state = 'queued' OR r.lease_until < now() OR r.worker_id = :worker_id
+           AND (r.state = 'queued' OR r.lease_until < now()
+                OR r.worker_id = :worker_id AND r.lease_until < now() + :lease - interval '2 seconds'
                 OR ('x' || substr(replace(r.worker_id::text, '-', ''), 1, 16))::bit(64)::bigint
                    NOT IN (SELECT worker_key FROM alive))
            AND NOT EXISTS (
@@ -43,6 +44,16 @@ _CLAIM = text(
       FROM candidate
      WHERE runs.tenant_id = candidate.tenant_id AND runs.id = candidate.id
     RETURNING runs.id
+    """
+)
+
+
+_RENEW = text(
+    """
+    UPDATE runs SET lease_until = now() + :lease
+      FROM unnest(CAST(:ids AS uuid[]), CAST(:epochs AS int[])) AS held (id, epoch)
+     WHERE runs.id = held.id AND runs.epoch = held.epoch AND runs.state = 'running'
+    RETURNING runs.id, runs.cancel_requested_at IS NOT NULL AS cancelled
     """
 )
 
@@ -96,7 +107,8 @@ async def claim(
     """Take the oldest run that may start now, or one that its worker left; None if there is none.
 
     At most one run of a conversation runs, in the order of acceptance; those in the background come last, or not at all
-    without ``with_background``. ``busy`` are the runs this worker is already at.
+    without ``with_background``. ``busy`` are the runs this worker is already at; others that are its own, because it never
+    heard that they are, are taken once it has not renewed them for a moment.
     """
     lease = timedelta(seconds=lease_seconds)
     values = {"worker_id": worker_id, "lease": lease, "busy": list(busy), "with_background": with_background}
@@ -104,9 +116,11 @@ async def claim(
     return None if run_id is None else await get(session, run_id)
 
 
-async def renew(session: AsyncSession, run_id: UUID, epoch: int, *, lease_seconds: float) -> bool:
-    """Extend the lease; True if somebody asked for the run to be cancelled. LeaseLost if it is not ours any more."""
-    return (await fence(session, run_id, epoch, lease_until=func.now() + timedelta(seconds=lease_seconds))).cancelled
+async def renew(session: AsyncSession, held: Mapping[UUID, int], *, lease_seconds: float) -> dict[UUID, bool]:
+    """Extend the leases of these runs, id -> epoch, and say of each that is still held whether it is to be cancelled."""
+    ids = sorted(held)
+    values = {"ids": ids, "epochs": [held[run_id] for run_id in ids], "lease": timedelta(seconds=lease_seconds)}
+    return {row.id: row.cancelled for row in await session.execute(_RENEW, values)}
 
 
 class Fenced:

@@ -12,7 +12,7 @@ from sqlmodel import SQLModel
 
 from pagemind.errors import LeaseLost, UnknownRecord
 from pagemind.records import Agent, Block, Conversation, Message, Run, Step, ToolCall
-from pagemind.records.view import Resident, View
+from pagemind.records.view import Resident, Versions, View
 
 Record = TypeVar("Record", bound=SQLModel)
 
@@ -23,7 +23,15 @@ def _object(model: type[SQLModel], alias: str) -> str:
     return f"json_build_object({pairs})"
 
 
+# The versions of the blocks in the window of agent ``a``, as one text, and the archive that it writes to.
+BLOCKS_AT = """(
+    SELECT string_agg(concat_ws(' ', b.id, b.xmin, ab.xmin), ',' ORDER BY ab.position, b.label)
+      FROM agent_blocks ab JOIN blocks b ON b.tenant_id = ab.tenant_id AND b.id = ab.block_id
+     WHERE ab.agent_id = a.id)"""
+ARCHIVE_ID = "SELECT aa.archive_id FROM agent_archives aa WHERE aa.agent_id = a.id ORDER BY aa.position LIMIT 1"
+
 _RESIDENT = f"""
+    a.xmin::text AS agent_at, c.xmin::text AS conversation_at, {BLOCKS_AT} AS blocks_at,
     {_object(Agent, "a")} AS agent,
     {_object(Conversation, "c")} AS conversation,
     (SELECT json_agg({_object(Block, "b")} ORDER BY ab.position, b.label)
@@ -32,8 +40,7 @@ _RESIDENT = f"""
     (SELECT json_agg({_object(Message, "m")} ORDER BY m.seq)
        FROM messages m
       WHERE m.conversation_id = c.id AND m.seq >= c.resident_from AND m.role <> 'approval') AS messages,
-    (SELECT aa.archive_id FROM agent_archives aa
-      WHERE aa.agent_id = a.id ORDER BY aa.position LIMIT 1) AS archive_id
+    ({ARCHIVE_ID}) AS archive_id
 """  # noqa: S608 - names come from the models alone; the only values are bound parameters
 
 _OF_CONVERSATION = text(
@@ -92,6 +99,7 @@ def _resident(row: RowMapping) -> dict[str, Any]:
         "blocks": tuple(_record(Block, block) for block in row["blocks"] or ()),
         "messages": tuple(_record(Message, message) for message in row["messages"] or ()),
         "archive_id": row["archive_id"],
+        "versions": Versions(row["agent_at"], row["conversation_at"], tuple(filter(None, (row["blocks_at"] or "").split(",")))),
     }
 
 

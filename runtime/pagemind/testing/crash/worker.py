@@ -81,25 +81,28 @@ def live(life: Life) -> Outcome:
 
 
 async def work(life: Life, report: int) -> None:
-    """Send every task, as a client does that was never answered, and carry whatever is unfinished to its end."""
+    """Send every task, as a client does that was never answered, and carry whatever is unfinished to its end.
+
+    The first task comes before anybody works, so that it is claimed; those after it are born in the worker's hands.
+    """
     install(partial(visit, life.death, Counter[str](), report))
     settings = Settings(
         home=life.server_home, tenant_id=life.tenant_id, message_limit_chars=100_000, reasoner_url="demo", embedder="hash-8"
     )
     runtime = await Runtime.open(settings, reasoner=TaskReasoner(), embedder=HashEmbedder(), work=False)
-    kernel = runtime.kernel.with_tools(life.work_home / "tools")
+    kernel = runtime.kernel = runtime.kernel.with_tools(life.work_home / "tools")
     agent = await make_agent(runtime, "worker", {"human": ""}, {"summary_tokens": 64}, tools=[*kernel.registry])
     conversation = await runtime.conversation(agent)
-    worker = Worker(kernel, partial(carry, persist=life.persist))
+    worker = runtime.worker = Worker(kernel, partial(carry, persist=life.persist))
     indexer = Indexer(kernel)
+    serving: list[asyncio.Task[None]] = []
     async with asyncio.TaskGroup() as group:
-        serving = [group.create_task(part.serve()) for part in (worker, indexer)]
         for task in range(TASKS):
             limits = Limits(max_steps=1 if task == SHORT else 50, max_seconds=600, max_tokens=1_000_000)
             key = f"task-{task}"
             run = await runtime.accept(conversation.id, task_text(task), idempotency_key=key, limits=limits)
             os.write(report, f"accepted {task}\n".encode())
-            worker.wake()
+            serving = serving or [group.create_task(part.serve()) for part in (worker, indexer)]
             await ended(runtime, run.id)
         await runtime.indexed()
         for part in serving:

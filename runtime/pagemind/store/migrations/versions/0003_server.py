@@ -62,6 +62,8 @@ ALTER TABLE runs
         'end_turn', 'max_steps', 'max_seconds', 'max_tokens', 'tool_rule', 'requires_approval', 'invalid_calls', 'window_full',
         'cancelled', 'error'));
 CREATE INDEX runs_agent ON runs (tenant_id, agent_id, position);
+DROP INDEX runs_unfinished;
+CREATE INDEX runs_unfinished ON runs (tenant_id, conversation_id, position) WHERE state IN ('queued', 'running');
 
 ALTER TABLE steps ADD COLUMN feedback varchar CHECK (feedback IN ('positive', 'negative'));
 
