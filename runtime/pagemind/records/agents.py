@@ -44,6 +44,8 @@ class Agent(SQLModel, table=True):
     """When which tool may be called (``memory.rules``)."""
     secrets: Json = json_object()
     """Environment variables of its tools. Never logged, never exported."""
+    files_revision: int = 0
+    """Counts up by one with each change of the folders and open files that it sees."""
     extra: Json = json_object()
     """What a front gives back and the runtime does not read."""
     applied: Json | None = json_or_none()

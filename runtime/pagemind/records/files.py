@@ -50,9 +50,12 @@ class File(SQLModel, table=True):
     media_type: str = ""
     size_bytes: int = Field(default=0, sa_type=BigInteger)
     text: str = ""
+    upload: bytes | None = None
+    """As it came; None once it is text."""
     state: str = FileState.pending
     error: str = ""
     chunks: int = 0
+    """Its passages."""
     extra: Json = json_object()
     """What a front gives back and the runtime does not read."""
     created_at: datetime = timestamp()
@@ -82,5 +85,9 @@ class AgentFile(SQLModel, table=True):
     is_open: bool = False
     first_line: int | None = None
     last_line: int | None = None
+    shown: str = ""
+    """What of it stands in the window, as the model reads it."""
+    revision: int = 0
+    """``Agent.files_revision`` at which it was last opened or closed."""
     used_at: datetime | None = moment()
     created_at: datetime = timestamp()

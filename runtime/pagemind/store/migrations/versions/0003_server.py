@@ -18,6 +18,7 @@ ALTER TABLE agents
     ADD COLUMN kind varchar NOT NULL DEFAULT '',
     ADD COLUMN rules jsonb NOT NULL DEFAULT '[]',
     ADD COLUMN secrets jsonb NOT NULL DEFAULT '{}',
+    ADD COLUMN files_revision integer NOT NULL DEFAULT 0,
     ADD COLUMN extra jsonb NOT NULL DEFAULT '{}';
 DROP INDEX agents_name;
 CREATE UNIQUE INDEX agents_name ON agents (tenant_id, name) WHERE deleted_at IS NULL AND applied IS NOT NULL;
@@ -165,6 +166,7 @@ CREATE TABLE folders (
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, name),
     FOREIGN KEY (tenant_id, archive_id) REFERENCES archives (tenant_id, id) DEFERRABLE INITIALLY DEFERRED
 );
 
@@ -176,6 +178,7 @@ CREATE TABLE files (
     media_type varchar NOT NULL,
     size_bytes bigint NOT NULL,
     text varchar NOT NULL,
+    upload bytea,
     state varchar NOT NULL CHECK (state IN ('pending', 'embedding', 'completed', 'error')),
     error varchar NOT NULL,
     chunks integer NOT NULL,
@@ -186,6 +189,8 @@ CREATE TABLE files (
     FOREIGN KEY (tenant_id, folder_id) REFERENCES folders (tenant_id, id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED
 );
 CREATE INDEX files_folder ON files (tenant_id, folder_id, created_at);
+CREATE INDEX files_unfinished ON files (tenant_id, created_at) WHERE state IN ('pending', 'embedding');
+CREATE UNIQUE INDEX files_name ON files (tenant_id, folder_id, name);
 
 CREATE TABLE agent_folders (
     tenant_id uuid NOT NULL,
@@ -196,6 +201,7 @@ CREATE TABLE agent_folders (
     FOREIGN KEY (tenant_id, agent_id) REFERENCES agents (tenant_id, id) DEFERRABLE INITIALLY DEFERRED,
     FOREIGN KEY (tenant_id, folder_id) REFERENCES folders (tenant_id, id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED
 );
+CREATE INDEX agent_folders_folder ON agent_folders (tenant_id, folder_id);
 
 CREATE TABLE agent_files (
     tenant_id uuid NOT NULL,
@@ -205,6 +211,8 @@ CREATE TABLE agent_files (
     is_open boolean NOT NULL,
     first_line integer CHECK (first_line > 0),
     last_line integer CHECK (last_line >= first_line),
+    shown varchar NOT NULL,
+    revision integer NOT NULL,
     used_at timestamptz,
     created_at timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, agent_id, file_id),
