@@ -139,6 +139,11 @@ class UnknownRecord(PagemindError):
     code = "not_found"
     exit_status = 2
 
+    def __init__(self, evidence: str = "", /, *, kind: str, id: str) -> None:
+        super().__init__(evidence, kind=kind, id=id)
+        self.kind = kind
+        self.id = id
+
 
 class IdempotencyConflict(PagemindError):
     """The idempotency key {key!r} was used before with another body. Fix: use a new key for a new message."""
@@ -367,6 +372,18 @@ class StoreBroken(StoreUnavailable):
     """The embedded PostgreSQL does not start. Fix: read {log}, its last lines say why."""
 
     code = "store_broken"
+
+
+class StoreConflict(StoreError):
+    """Something of this name or number is there already, or something else still needs it. Fix: choose another one."""
+
+    code = "store_conflict"
+
+
+class UnstorableValue(StoreError):
+    """A value is of a kind or size that cannot be stored. Fix: send another one."""
+
+    code = "unstorable_value"
 
 
 class StoreFolder(StoreError):

@@ -6,12 +6,12 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 DEFAULT_TENANT = UUID("00000000-0000-4000-8000-000000000000")
 
@@ -101,6 +101,20 @@ class Settings(BaseSettings):
     serve_host: str = "127.0.0.1"
     """Where the server listens. Without keys it listens on loopback only."""
     serve_port: int = Field(default=8283, ge=0, le=65_535)
+    serve_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Names, beside loopback's and the address it listens on, under which the server may be asked; with commas between them."""
+    serve_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Origins of web pages that may ask it, such as ``https://chat.example``; with commas between them."""
+    serve_requests: int = Field(default=2000, ge=1)
+    """Requests that are answered at a time, streams too; one more is answered with 429."""
+    serve_tenant_requests: int = Field(default=1000, ge=1)
+    """The same of one tenant."""
+    serve_header_seconds: float = Field(default=15.0, gt=0)
+    """How long a request's head may take to come, and a connection may keep quiet between requests."""
+    serve_body_seconds: float = Field(default=60.0, gt=0)
+    """How long a request's body may take to come; files have ten times as long."""
+    serve_drain_seconds: float = Field(default=5.0, ge=0)
+    """How long a server that is told to stop lets its streams go on. Runs that are cut off go on at the next start."""
     allow_tool_source: bool = False
     """Whether tools that came as source may run: in a process of their own, but with this user's rights."""
     allow_mcp_stdio: bool = False
@@ -111,6 +125,12 @@ class Settings(BaseSettings):
     workers: int = 1000
     """Runs of different conversations that one process carries at a time. Most of a run is waiting for its model, whose server
     has a queue of its own; what only works behind others is bounded by ``reasoner_background_calls``."""
+
+    @field_validator("serve_hosts", "serve_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """An environment variable's list."""
+        return [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
 
     @classmethod
     def settings_customise_sources(

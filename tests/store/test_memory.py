@@ -6,9 +6,8 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from sqlalchemy.exc import IntegrityError
 
-from pagemind.errors import EmbedderMismatch, UnknownAgent, UnknownRecord
+from pagemind.errors import EmbedderMismatch, StoreConflict, UnknownAgent, UnknownRecord
 from pagemind.memory.ranking import fuse
 from pagemind.records import Agent, Block, Passage, now
 from pagemind.store import agents, blocks, embeddings, passages
@@ -32,7 +31,7 @@ async def test_the_name_of_an_agent_from_a_file_is_free_again_once_it_is_removed
     async with database.transaction() as session:
         first = await agents.add(session, Agent(tenant_id=agent.tenant_id, name="ada", applied={"name": "ada"}))
         assert (await agents.get(session, "ada")).id == first.id
-    with pytest.raises(IntegrityError):
+    with pytest.raises(StoreConflict):
         async with database.transaction() as session:
             await agents.add(session, Agent(tenant_id=agent.tenant_id, name="ada", applied={"name": "ada"}))
     async with database.transaction() as session:
@@ -124,7 +123,7 @@ async def test_a_block_serves_several_agents_until_it_is_detached(database: Data
 
 async def put(database: Database, agent: Agent, words: str, vector: list[float] | None = None, *tags: str) -> Passage:
     async with database.transaction() as session:
-        archive = await passages.archive_of(session, agent)
+        archive = await archives.archive_of(session, agent)
         passage = Passage(tenant_id=agent.tenant_id, archive_id=archive.id, text=words, tags=list(tags), source="agent:ada")
         await passages.insert(session, passage)
         if vector:
@@ -135,7 +134,7 @@ async def put(database: Database, agent: Agent, words: str, vector: list[float] 
 async def test_an_agent_gets_one_archive_named_after_it(database: Database, agent: Agent) -> None:
     await asyncio.gather(*(put(database, agent, f"passage {number}") for number in range(5)))
     async with database.transaction() as session:
-        assert (await passages.archive_of(session, agent)).name == "ada"
+        assert (await archives.archive_of(session, agent)).name == "ada"
         assert await passages.count(session, agent.id) == 5
         assert len(await passages.recent(session, agent.id, 3)) == 3
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from sqlalchemy.exc import IntegrityError
 
+from pagemind.errors import StoreConflict
 from pagemind.memory.ranking import fuse
 from pagemind.records import Message, MessageHit, Run, now
 from pagemind.store import conversations, embeddings, history, messages
@@ -113,7 +113,7 @@ async def test_a_waiting_message_is_not_found(database: Database, run: Run, say:
 
 
 async def test_two_messages_cannot_have_one_place(database: Database, talk: list[Message], say: Callable[..., Message]) -> None:
-    with pytest.raises(IntegrityError):
+    with pytest.raises(StoreConflict):
         async with database.transaction() as session:
             await history.add(session, [say(3, "again")])
 

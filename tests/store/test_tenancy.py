@@ -8,10 +8,10 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from pagemind.errors import UnknownAgent, UnsafeRole
+from pagemind.errors import StoreConflict, UnknownAgent, UnsafeRole, UnstorableValue
 from pagemind.records import Agent, Block, Conversation, Message, Run
 from pagemind.settings import Settings
 from pagemind.store import agents, blocks
@@ -47,7 +47,7 @@ async def test_another_tenants_rows_cannot_be_written(database: Database, strang
 
 
 async def test_another_tenants_rows_cannot_be_referred_to(stranger: Database, agent: Agent) -> None:
-    with pytest.raises(IntegrityError, match="foreign key"):
+    with pytest.raises(StoreConflict, match="fkey"):
         async with stranger.transaction() as session:
             session.add(Conversation(tenant_id=stranger.tenant_id, agent_id=agent.id))
 
@@ -148,7 +148,7 @@ async def test_a_conversation_has_at_most_one_running_run(database: Database, ru
             )
 
     await start_another()
-    with pytest.raises(IntegrityError, match="runs_one_running"):
+    with pytest.raises(StoreConflict, match="runs_one_running"):
         await start_another()
 
 
@@ -159,7 +159,7 @@ async def test_a_failed_transaction_leaves_nothing_behind(database: Database, ag
             await blocks.create(session, agent.id, block, author="person:me", position=0)
             await session.execute(text("SELECT 1/0"))
 
-    with pytest.raises(DBAPIError):
+    with pytest.raises(UnstorableValue, match="division by zero"):
         await fail_late()
     async with database.transaction() as session:
         assert await blocks.of_agent(session, agent.id) == []

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 from uuid import UUID
@@ -15,6 +16,7 @@ from pagemind.engine import follow as following
 from pagemind.engine.compact import compact, compacted, planned
 from pagemind.engine.context import ContextReport, look
 from pagemind.engine.early import EarlyPaging
+from pagemind.engine.hub import Hub
 from pagemind.engine.indexer import Indexer
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.memory import Memory
@@ -43,12 +45,13 @@ log = logging.getLogger(__name__)
 class Runtime:
     """An open runtime. With ``work`` it carries runs itself; without, it only looks at the store and accepts."""
 
-    def __init__(self, kernel: Kernel, *, work: bool, local: Joined | None = None) -> None:
+    def __init__(self, kernel: Kernel, *, work: bool, local: Joined | None = None, host: Runtime | None = None) -> None:
         self.kernel = kernel
         self._local = local
+        self._host = host
         self.memory = Memory(kernel)
         early = EarlyPaging(kernel)
-        self.worker = Worker(kernel, early=early)
+        self.worker = Worker(kernel, early=early, liveness=host.worker.liveness if host else None)
         self._indexer = Indexer(kernel)
         self._tasks = [asyncio.create_task(part.serve()) for part in (self.worker, self._indexer, early)] if work else []
 
@@ -94,6 +97,24 @@ class Runtime:
             embedder.warm()
         return cls(kernel, work=work, local=local)
 
+    async def for_tenant(self, tenant_id: UUID) -> Runtime:
+        """A runtime of another tenant on the same store, reasoner and embedder, to be closed before this one.
+
+        The tenant's row must be there. Raises EmbedderMismatch, StoreUnavailable.
+        """
+        settings = self.settings.model_copy(update={"tenant_id": tenant_id})
+        database = self.kernel.database.for_tenant(tenant_id)
+        kernel = replace(
+            self.kernel,
+            settings=settings,
+            database=database,
+            stored_dimensions=await refuse_other_embedder(database, self.kernel.embedder),
+            hub=Hub(),
+            own_reasoners={},
+            cache_salt=cache_salt(settings),
+        )
+        return Runtime(kernel, work=bool(self._tasks), host=self)
+
     async def close(self) -> None:
         """Stop working and let go of everything. Runs that go on are taken up by the next worker."""
         for task in self._tasks:
@@ -101,9 +122,12 @@ class Runtime:
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
-        await self.kernel.embedder.close()
-        for reasoner in (self.kernel.reasoner, *self.kernel.own_reasoners.values()):
+        for reasoner in self.kernel.own_reasoners.values():
             await reasoner.close()
+        if self._host:
+            return
+        await self.kernel.embedder.close()
+        await self.kernel.reasoner.close()
         if self._local:
             await self._local.close()
         await self.kernel.database.close()

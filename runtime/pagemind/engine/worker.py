@@ -43,17 +43,28 @@ class Worker:
         kernel: Kernel,
         carry: Callable[[Job, Kernel], Coroutine[Any, Any, None]] = carry,
         early: EarlyPaging | None = None,
+        liveness: Liveness | None = None,
     ) -> None:
         self._carry = carry
         self._early = early or EarlyPaging(kernel)
-        self.id: UUID = uuid4()
         self._kernel = kernel
         self._jobs: dict[UUID, Job] = {}
         self._carrying: dict[UUID, asyncio.Task[None]] = {}
         self._promised: dict[UUID, bool] = {}
-        self._liveness = Liveness(kernel.database, self.id)
+        self.liveness = liveness or Liveness(kernel.database, uuid4())
+        self._shares_liveness = liveness is not None
         self._wake = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
+
+    @property
+    def id(self) -> UUID:
+        """What stands in the runs that are in its hands."""
+        return self.liveness.worker_id
+
+    @property
+    def idle(self) -> bool:
+        """Whether no run is in its hands."""
+        return not self._jobs and not self._promised
 
     def wake(self) -> None:
         """Look for work at once: a run was accepted, or may be cancelled."""
@@ -71,7 +82,7 @@ class Worker:
 
         Each promise is followed by `take` or `withdraw`.
         """
-        if self._group is None or not self._liveness.held or not self._hand_free():
+        if self._group is None or not self.liveness.held or not self._hand_free():
             return False
         if background and not self._may_take_background():
             return False
@@ -117,7 +128,8 @@ class Worker:
                 finally:
                     self._group = None
         finally:
-            await self._liveness.release()
+            if not self._shares_liveness:
+                await self.liveness.release()
 
     async def _claim_all(self, group: asyncio.TaskGroup) -> None:
         """Claim what there is to claim, for ever."""
@@ -134,7 +146,7 @@ class Worker:
         if not self._hand_free():
             return None
         try:
-            await self._liveness.hold()
+            await self.liveness.hold()
             async with self._kernel.database.transaction() as session:
                 seconds = self._kernel.settings.lease_seconds
                 run = await runs.claim(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from copy import copy
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -52,6 +53,7 @@ class Database:
         self.express = Express(self._connect, self._count)
         """For the statements that every run needs."""
         self._reviving = asyncio.Lock()
+        self._lent = False
         self._count_and_begin()
         self._own = engine.execution_options(**{TENANT_OPTION: tenant_id})
 
@@ -67,6 +69,13 @@ class Database:
         embedded = EmbeddedPostgres(settings.home)
         await asyncio.to_thread(embedded.join)
         return await cls(make_engine(embedded.app_url()), settings.tenant_id, embedded)._get_ready(embedded.owner_url())
+
+    def for_tenant(self, tenant_id: UUID) -> Database:
+        """The same store, as another tenant sees it; it is open for as long as this one."""
+        other = copy(self)
+        other.tenant_id, other._lent = tenant_id, True
+        other._own = self.engine.execution_options(**{TENANT_OPTION: tenant_id})
+        return other
 
     @asynccontextmanager
     async def transaction(self, tenant_id: UUID | None = None) -> AsyncGenerator[AsyncSession]:
@@ -96,7 +105,9 @@ class Database:
                 await asyncio.to_thread(self.embedded.revive)
 
     async def close(self) -> None:
-        """Drop the connections and leave the embedded server; the last one out stops it."""
+        """Drop the connections and leave the embedded server; the last one out stops it. Nothing for one that is lent."""
+        if self._lent:
+            return
         await self.express.close()
         await self.engine.dispose()
         if self.embedded is not None:

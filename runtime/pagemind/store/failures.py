@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from psycopg import DataError, InterfaceError, OperationalError
 from psycopg import Error as DriverError
-from psycopg import InterfaceError, OperationalError
 from sqlalchemy.exc import DBAPIError, ResourceClosedError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from pagemind.errors import StoreBusy, StoreError, StoreFull, StoreUnavailable
+from pagemind.errors import StoreBusy, StoreConflict, StoreError, StoreFull, StoreUnavailable, UnstorableValue
 
 FULL = "53100"
 BUSY = frozenset({"55P03", "57014", "25P03", "25P04", "40P01", "40001"})
@@ -19,6 +19,10 @@ GONE = ("08", "53", "57P", "58", "XX", "28", "3D")
 """Classes: connection, insufficient resources, operator intervention, system error, internal error, and what a server that
 is not set up answers."""
 WRITE_FAILED = "No space left on device"
+CONFLICTS = frozenset({"23503", "23505", "23P01"})
+"""What a foreign key, a unique index or an exclusion constraint forbids."""
+UNSTORABLE = ("22", "23")
+"""Classes: data exception, and what else a constraint forbids."""
 
 
 def store_error(error: BaseException) -> StoreError | None:
@@ -38,6 +42,10 @@ def store_error(error: BaseException) -> StoreError | None:
     never_connected = state is None and isinstance(driver, (OperationalError, InterfaceError))
     if lost or never_connected or (state or "").startswith(GONE):
         return StoreUnavailable(evidence)
+    if state in CONFLICTS:
+        return StoreConflict(driver.diag.constraint_name or "")
+    if isinstance(driver, DataError) or (state or "").startswith(UNSTORABLE):
+        return UnstorableValue(driver.diag.message_primary or evidence)
     return None
 
 

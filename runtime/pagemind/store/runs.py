@@ -172,6 +172,12 @@ async def unfinished(session: AsyncSession, conversation_id: UUID) -> bool:
     return (await session.execute(query.limit(1))).first() is not None
 
 
+async def any_unfinished(session: AsyncSession) -> bool:
+    """Whether any run of the tenant goes on or waits."""
+    query = select(col(Run.id)).where(col(Run.state).in_(("queued", "running")))
+    return (await session.execute(query.limit(1))).first() is not None
+
+
 async def own_among(session: AsyncSession, conversation_id: UUID, run_ids: Collection[UUID]) -> frozenset[UUID]:
     """Those of ``run_ids`` that are runs of this conversation."""
     if not run_ids:
