@@ -80,7 +80,6 @@ async def persist(job: Job, kernel: Kernel, draft: Draft) -> Persisted:
     else:
         stored = await persist_all(job, kernel, draft)
     reach("persist.after_commit")
-    job.told(stored.progress.events - len(draft.events) + 1, draft.events)
     return stored
 
 

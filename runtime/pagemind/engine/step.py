@@ -172,17 +172,24 @@ async def store(turn: Turn, persist: Persist) -> Outcome:
 
 
 def outcome(turn: Turn, draft: Draft, stored: Persisted) -> Outcome:
-    """What came of the stored step. Under ``write_through`` the next one has to see everybody's edits."""
-    if stored.progress.cancelled:
-        turn.job.cancel.set()
+    """What came of the stored step, told to whoever follows. Under ``write_through`` the next has to see everybody's edits."""
+    job, progress = turn.job, stored.progress
+    if progress.cancelled:
+        job.cancel.set()
     after = advanced(turn.view, draft, stored)
-    if "state" in draft.run:
+    ended = "state" in draft.run
+    if ended:
+        # Before it is told: the next input may come at once.
         turn.kernel.residents.keep(after)
-        turn.job.ended, turn.job.others_wait = True, stored.progress.others
-        used = turn.window.prompt.segments.used + sum(message.tokens for message in draft.messages)
-        turn.job.worth_paging = used > turn.policy.budget.early - NEXT_INPUT_TOKENS
-        return Outcome(ended=True)
-    return Outcome(ended=False, view=None if turn.policy.write_through else after)
+        job.ended, job.others_wait, job.worth_paging = True, progress.others, worth_paging(turn, draft)
+    job.told(progress.events - len(draft.events) + 1, draft.events)
+    return Outcome(ended, view=None if ended or turn.policy.write_through else after)
+
+
+def worth_paging(turn: Turn, draft: Draft) -> bool:
+    """Whether the window holds more than it should keep between runs, or nearly so."""
+    used = turn.window.prompt.segments.used + sum(message.tokens for message in draft.messages)
+    return used > turn.policy.budget.early - NEXT_INPUT_TOKENS
 
 
 async def drafted(turn: Turn, judged: Judgement, done: dict[int, CallResult]) -> Draft:
