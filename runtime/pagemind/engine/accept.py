@@ -22,6 +22,7 @@ from pagemind.events import RunStarted, to_json
 from pagemind.faults import reach
 from pagemind.memory.compiler import as_prompt, paused
 from pagemind.records import Approval, Input, Json, Message, Request, Role, Run, RunState, now
+from pagemind.records.base import record_of
 from pagemind.records.text import clean_text
 from pagemind.records.view import Resident, Versions, View
 from pagemind.store import opening, runs, views
@@ -99,17 +100,18 @@ async def known(kernel: Kernel, conversation_id: UUID) -> Resident:
 def run_of(resident: Resident, asked: Asked, kernel: Kernel, request_hash: str) -> Run:
     """The run of what is asked."""
     limits = asked.limits or limits_of(resident.agent, kernel.settings)
-    return Run(
-        tenant_id=resident.conversation.tenant_id,
-        conversation_id=resident.conversation.id,
-        agent_id=resident.agent.id,
-        limits=asdict(limits),
-        request=asked.request.to_json(),
-        idempotency_key=asked.idempotency_key,
-        request_hash=request_hash,
-        background=asked.background,
-        extra=asked.extra or {},
-    )
+    values = {
+        "tenant_id": resident.conversation.tenant_id,
+        "conversation_id": resident.conversation.id,
+        "agent_id": resident.agent.id,
+        "limits": asdict(limits),
+        "request": asked.request.to_json(),
+        "idempotency_key": asked.idempotency_key,
+        "request_hash": request_hash,
+        "background": asked.background,
+        "extra": asked.extra or {},
+    }
+    return record_of(Run, values)
 
 
 async def may_begin(kernel: Kernel, resident: Resident, request: Request, messages: Sequence[Message]) -> bool:
@@ -196,27 +198,24 @@ def digest(inputs: Sequence[Input], request: Request) -> str:
 def messages_of(run: Run, inputs: Sequence[Input], approvals: Sequence[Approval]) -> list[Message]:
     """The run's inputs as messages that wait for their place, a microsecond apart: that is their order."""
     moment = now()
-    rows = [
-        Message(
-            tenant_id=run.tenant_id,
-            conversation_id=run.conversation_id,
-            run_id=run.id,
-            role=each.role,
-            content=each.content,
-            parts=list(each.parts) if each.parts is not None else None,
-            otid=each.otid,
-            sender=each.sender,
-            name=each.name,
-        )
+    of_run = {"tenant_id": run.tenant_id, "conversation_id": run.conversation_id, "run_id": run.id}
+    rows: list[Json] = [
+        {
+            "role": each.role,
+            "content": each.content,
+            "parts": list(each.parts) if each.parts is not None else None,
+            "otid": each.otid,
+            "sender": each.sender,
+            "name": each.name,
+        }
         for each in inputs
     ]
     if approvals:
-        answer = Message(tenant_id=run.tenant_id, conversation_id=run.conversation_id, run_id=run.id, role=Role.approval)
-        answer.approvals = [asdict(each) for each in approvals]
-        rows.insert(0, answer)
-    for place, row in enumerate(rows):
-        row.created_at = moment + timedelta(microseconds=place)
-    return rows
+        rows.insert(0, {"role": Role.approval, "approvals": [asdict(each) for each in approvals]})
+    return [
+        record_of(Message, {**of_run, **row, "created_at": moment + timedelta(microseconds=place)})
+        for place, row in enumerate(rows)
+    ]
 
 
 async def joined(kernel: Kernel, run_id: UUID, request_hash: str) -> Run:

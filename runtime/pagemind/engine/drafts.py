@@ -15,6 +15,7 @@ from pagemind.memory.compiler import as_prompt
 from pagemind.memory.hits import blocks_used
 from pagemind.memory.prefix import Common, Verdict
 from pagemind.records import Completion, Epoch, Json, Message, Role, RunState, Step, StopReason, now
+from pagemind.records.base import record_of
 
 log = logging.getLogger(__name__)
 
@@ -112,24 +113,25 @@ def step_row(turn: Turn, common: Common) -> Step:
     """The step as a row; tokens as the server reported them, else as we counted."""
     reply, usage = turn.thought.reply, turn.thought.reply.usage
     counted = turn.window.prompt.segments.used
-    return Step(
-        tenant_id=turn.job.tenant_id,
-        id=turn.thought.step_id,
-        run_id=turn.job.run_id,
-        index=turn.view.run.steps,
-        state="done",
-        model=reply.model,
-        finish_reason=reply.finish_reason,
-        prompt_tokens=counted if usage.prompt_tokens is None else usage.prompt_tokens,
-        counted_tokens=counted,
-        cached_tokens=usage.cached_tokens or 0,
-        completion_tokens=usage.completion_tokens or 0,
-        epoch=turn.window.epoch,
-        prefix=common.verdict,
-        common_tokens=common.tokens,
-        block_hits=hits_of(turn),
-        timings=dict(turn.clock.laps),
-    )
+    values = {
+        "tenant_id": turn.job.tenant_id,
+        "id": turn.thought.step_id,
+        "run_id": turn.job.run_id,
+        "index": turn.view.run.steps,
+        "state": "done",
+        "model": reply.model,
+        "finish_reason": reply.finish_reason,
+        "prompt_tokens": counted if usage.prompt_tokens is None else usage.prompt_tokens,
+        "counted_tokens": counted,
+        "cached_tokens": usage.cached_tokens or 0,
+        "completion_tokens": usage.completion_tokens or 0,
+        "epoch": turn.window.epoch,
+        "prefix": common.verdict,
+        "common_tokens": common.tokens,
+        "block_hits": hits_of(turn),
+        "timings": dict(turn.clock.laps),
+    }
+    return record_of(Step, values)
 
 
 def hits_of(turn: Turn) -> list[str]:
@@ -194,15 +196,16 @@ def run_ended(turn: Turn, values: Json) -> RunEnded:
 def said(turn: Turn, role: Role, content: str) -> Message:
     """A message of this step."""
     job = turn.job
-    return Message(
-        tenant_id=job.tenant_id,
-        conversation_id=job.conversation_id,
-        run_id=job.run_id,
-        step_id=turn.thought.step_id,
-        role=role,
-        content=content,
-        created_at=now(),
-    )
+    values = {
+        "tenant_id": job.tenant_id,
+        "conversation_id": job.conversation_id,
+        "run_id": job.run_id,
+        "step_id": turn.thought.step_id,
+        "role": role,
+        "content": content,
+        "created_at": now(),
+    }
+    return record_of(Message, values)
 
 
 async def assistant(turn: Turn, reply: Completion) -> Message:
