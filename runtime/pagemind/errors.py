@@ -126,6 +126,18 @@ class MessageTooLong(BadInput):
     code = "message_too_long"
 
 
+class EmptyPassage(EmptyMessage):
+    """The passage is empty. Fix: give it a text."""
+
+    code = "empty_passage"
+
+
+class PassageTooLong(MessageTooLong):
+    """The passage has {length} characters and at most {limit} are kept in one. Fix: store it in parts."""
+
+    code = "passage_too_long"
+
+
 class UnknownAgent(PagemindError):
     """There is no agent {name!r}. Fix: `pagemind agents` lists them; `pagemind apply FILE` makes one."""
 

@@ -10,7 +10,7 @@ import pytest
 from pagemind.errors import EmbedderMismatch, StoreConflict, UnknownAgent, UnknownRecord
 from pagemind.memory.ranking import fuse
 from pagemind.records import Agent, Block, Passage, now
-from pagemind.store import agents, blocks, embeddings, passages
+from pagemind.store import agents, archives, blocks, embeddings, passages
 from pagemind.store.database import Database
 
 pytestmark = pytest.mark.anyio

@@ -16,7 +16,7 @@ from pagemind.memory.blocks import apply_edit
 from pagemind.memory.faulting import faults
 from pagemind.records import Block, Edit, MessageHit, PageFault, Passage, PassageHit, now
 from pagemind.records.view import View
-from pagemind.store import paging, passages
+from pagemind.store import archives, paging
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ class Effects:
         if self.view.archive_id is not None:
             return self.view.archive_id
         async with self.kernel.database.transaction() as session:
-            return (await passages.archive_of(session, self.view.agent)).id
+            return (await archives.archive_of(session, self.view.agent)).id
 
 
 def _why(hit: PassageHit | MessageHit) -> dict[str, Any]:

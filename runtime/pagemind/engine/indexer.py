@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 256
 POLL_SECONDS = 5.0
+GATHER_SECONDS = 0.05
+"""Where texts come one by one, those that follow at once go with the first."""
 PAUSE_AFTER_FAILURE_SECONDS = 10.0
 
 
@@ -48,6 +50,7 @@ class Indexer:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
+                    await asyncio.sleep(GATHER_SECONDS)
 
     async def index_some(self) -> int:
         """Give vectors to a batch; how many that were. Raises EmbedderError, StoreError."""

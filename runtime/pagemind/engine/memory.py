@@ -12,7 +12,7 @@ from pagemind.engine.recall import recall_messages, recall_passages
 from pagemind.errors import NothingToUndo, UnknownBlock
 from pagemind.memory.blocks import apply_edit
 from pagemind.records import Agent, Block, BlockRevision, Edit, MessageHit, Passage, PassageHit, Revert, edit_to_json
-from pagemind.store import blocks, passages
+from pagemind.store import archives, blocks, passages
 from pagemind.store.database import AsyncSession
 
 
@@ -58,7 +58,7 @@ class Memory:
         """Put a passage into the agent's archive; its vector follows."""
         content = checked(text, self._kernel.settings.message_limit_chars)
         async with self._kernel.database.transaction() as session:
-            archive = await passages.archive_of(session, agent)
+            archive = await archives.archive_of(session, agent)
             passage = Passage(tenant_id=agent.tenant_id, archive_id=archive.id, text=content, tags=list(tags), source=source)
             await passages.insert(session, passage)
         return passage

@@ -302,6 +302,10 @@ class Runtime:
             return None
         return compacted(await compact(kernel, resident, policy, window, plan, Cause.asked))
 
+    def index_soon(self) -> None:
+        """Texts were stored that want their vectors."""
+        self._indexer.wake()
+
     async def indexed(self) -> None:
         """Return when every message and passage has its vector. Raises EmbedderError."""
         while await self._indexer.index_some():
