@@ -392,6 +392,12 @@ class StoreConflict(StoreError):
     code = "store_conflict"
 
 
+class LabelTaken(StoreConflict):
+    """The agent has a block {label!r} already. Fix: use another label, or change that block."""
+
+    code = "label_taken"
+
+
 class UnstorableValue(StoreError):
     """A value is of a kind or size that cannot be stored. Fix: send another one."""
 

@@ -32,7 +32,7 @@ def bad_request(detail: str) -> Problem:
 
 def conflict(detail: object) -> Problem:
     """409, which the SDK repeats unless it is told not to."""
-    return Problem(HTTPStatus.CONFLICT, detail, headers={"x-should-retry": "false"})
+    return Problem(HTTPStatus.CONFLICT, detail, headers=dict(NO_RETRY))
 
 
 def unprocessable(detail: str) -> Problem:
@@ -58,26 +58,39 @@ STATUS: tuple[tuple[type[PagemindError], int], ...] = (
     (said.ReasonerError, 502),
     (said.EmbedderError, 503),
     (said.StoreUnavailable, 503),
+    (said.StoreConflict, 409),
+    (said.UnstorableValue, 422),
     (said.StoreError, 500),
 )
 """The first that fits counts."""
 
+PREFIXES = {"conversation": "conv", "storedtool": "tool", "mcpserver": "mcp_server", "folder": "source"}
+"""Of the ids on the wire, where they are not the record's name."""
+LLM_TYPES = {429: "llm_rate_limit", 503: "llm_error", 504: "llm_timeout", 502: "llm_error"}
 RETRY_AFTER_SECONDS = 2
-
-
-def status_of_code(code: str) -> int:
-    """The status for the ``code`` of an error that a run has recorded; 500 where it is none of those above."""
-    return next((status for kind, status in STATUS if code in codes_of(kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
-
-
-@cache
-def codes_of(kind: type[PagemindError]) -> frozenset[str]:
-    """The codes of an error and of all that are a kind of it."""
-    return frozenset({kind.code}.union(*map(codes_of, kind.__subclasses__())))
+NO_RETRY = {"x-should-retry": "false"}
 
 
 def problem_of(error: PagemindError) -> Problem:
     """The answer for an error of the runtime: its own words, and a status."""
     status = next((status for kind, status in STATUS if isinstance(error, kind)), 500)
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status in (429, 503) else {}
-    return Problem(status, str(error), headers=headers)
+    match error:
+        case said.UnknownRecord():
+            prefix = PREFIXES.get(error.kind, error.kind)
+            return not_found(error.kind, error.id if error.id.startswith(f"{prefix}-") else f"{prefix}-{error.id}")
+        case said.ReasonerError():
+            told = {"type": LLM_TYPES.get(status, "llm_error"), "message": error.cause, "detail": error.evidence}
+            return Problem(status, str(error), headers=headers, body={"error": told})
+        case said.UnstorableValue():
+            return unprocessable(str(error))
+        case said.StoreConflict():
+            return conflict(str(error))
+        case _:
+            return Problem(status, str(error), headers=headers)
+
+
+def after_acceptance(problem: Problem) -> Problem:
+    """The problem as it is told once an input was accepted: the SDK must not send it again by itself."""
+    problem.headers = {**problem.headers, **NO_RETRY}
+    return problem

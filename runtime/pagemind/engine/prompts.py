@@ -29,6 +29,10 @@ class Prose:
         """The static text, the same bytes for every agent of a definition."""
         return self._render("system.j2", instructions=instructions.strip())
 
+    def instructions(self, *, sends: bool) -> str:
+        """What an agent is told that was made without any; ``sends``: it speaks through ``send_message`` alone."""
+        return self._render("instructions.j2", sends=sends)
+
     def blocks(self, blocks: Sequence[Block]) -> str:
         """The snapshot of the blocks."""
         return self._render("blocks.j2", blocks=blocks) if blocks else ""

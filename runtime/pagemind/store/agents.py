@@ -1,10 +1,11 @@
-"""Agents: found by name or id, kept when removed."""
+"""Agents: found by name or id, listed, kept when removed."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -65,6 +66,37 @@ async def all(session: AsyncSession) -> list[Agent]:
     """Every agent that was not removed, by name."""
     query = select(Agent).where(col(Agent.deleted_at).is_(None)).order_by(col(Agent.name))
     return list((await session.execute(query)).scalars())
+
+
+async def lock(session: AsyncSession, agent_id: UUID) -> Agent:
+    """The agent as it is now, which nobody else can change until the transaction ends; UnknownAgent."""
+    query = (
+        select(Agent)
+        .where(col(Agent.id) == agent_id, col(Agent.deleted_at).is_(None))
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    found = (await session.execute(query)).scalar_one_or_none()
+    if found is None:
+        raise UnknownAgent(name=str(agent_id))
+    return found
+
+
+async def some(session: AsyncSession, ids: Collection[UUID]) -> list[Agent]:
+    """Those of these agents that there are, the newest first."""
+    query = select(Agent).where(col(Agent.id).in_(ids), col(Agent.deleted_at).is_(None))
+    return list((await session.execute(query.order_by(col(Agent.created_at).desc(), col(Agent.id)))).scalars())
+
+
+async def touch(session: AsyncSession, ids: Sequence[UUID]) -> None:
+    """Give the agents a new version, so that nobody goes on with what was known of them before."""
+    if ids:
+        await session.execute(
+            update(Agent)
+            .where(col(Agent.id).in_(sorted(ids)))
+            .values(updated_at=now())
+            .execution_options(synchronize_session=False)
+        )
 
 
 async def add(session: AsyncSession, agent: Agent) -> Agent:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import delete, insert, select, update
@@ -26,10 +26,24 @@ async def of_agent(session: AsyncSession, agent_id: UUID) -> list[Block]:
     return list((await session.execute(query)).scalars())
 
 
-async def create(session: AsyncSession, agent_id: UUID, block: Block, *, author: str, position: int) -> Block:
-    """Store a new block with its first revision, and put it into the agent's window."""
-    session.add(block)
-    session.add(
+async def of_agents(session: AsyncSession, agent_ids: Collection[UUID]) -> dict[UUID, list[Block]]:
+    """The blocks of each of the agents, in the order in which they stand in its window."""
+    query = (
+        select(col(AgentBlock.agent_id), Block)
+        .join(AgentBlock, (col(AgentBlock.tenant_id) == Block.tenant_id) & (col(AgentBlock.block_id) == Block.id))
+        .where(col(AgentBlock.agent_id).in_(agent_ids))
+        .order_by(col(AgentBlock.position), col(AgentBlock.label))
+    )
+    found: dict[UUID, list[Block]] = {agent_id: [] for agent_id in agent_ids}
+    for agent_id, block in (await session.execute(query)).tuples():
+        found[agent_id].append(block)
+    return found
+
+
+async def add(session: AsyncSession, new: Sequence[Block], *, author: str) -> None:
+    """Store new blocks, each with its first revision, in no agent's window yet."""
+    session.add_all(new)
+    session.add_all(
         BlockRevision(
             tenant_id=block.tenant_id,
             block_id=block.id,
@@ -39,8 +53,14 @@ async def create(session: AsyncSession, agent_id: UUID, block: Block, *, author:
             edit=SEED,
             created_at=block.created_at,
         )
+        for block in new
     )
     await session.flush()
+
+
+async def create(session: AsyncSession, agent_id: UUID, block: Block, *, author: str, position: int) -> Block:
+    """Store a new block with its first revision, and put it into the agent's window."""
+    await add(session, [block], author=author)
     await attach(session, agent_id, block, position=position)
     return block
 
