@@ -236,22 +236,23 @@ class Worker:
         suspects: set[UUID] = set()
         while True:
             await asyncio.sleep(min(lease / 3, 1.0))
-            held = {job.run_id: job.epoch for job in self._jobs.values()}
-            if not held:
-                continue
+            held = list(self._jobs.values())
             try:
-                async with self._kernel.database.transaction() as session:
-                    renewed = await runs.renew(session, held, lease_seconds=lease)
+                renewed = await asyncio.gather(*(self._renewed(job) for job in held))
             except StoreError as error:
                 log.warning("the leases could not be renewed: %s", error)
                 continue
-            missed = [run_id for run_id in held if run_id not in renewed]
+            missed = [job.run_id for job, cancelled in zip(held, renewed, strict=True) if cancelled is None]
             # A run that has just been stored as ended is missing, too: its job is about to go.
             for run_id in suspects.intersection(missed):
                 self._lose(run_id)
             suspects = set(missed)
-            for run_id in (run_id for run_id, cancelled in renewed.items() if cancelled):
-                self.cancel(run_id)
+            for job in (job for job, cancelled in zip(held, renewed, strict=True) if cancelled):
+                job.cancel.set()
+
+    async def _renewed(self, job: Job) -> bool | None:
+        lease = self._kernel.settings.lease_seconds
+        return await runs.renew(self._kernel.database, job.run_id, job.epoch, lease_seconds=lease)
 
     def _lose(self, run_id: UUID) -> None:
         """The lease is another's: let go of the run."""

@@ -32,7 +32,9 @@ MOST_AT_ONCE = 128
 LONGEST_SECONDS = 45.0
 """Beyond the server's own time-outs, so only where it does not answer at all."""
 
-# The plans are made once, for tables that may be empty then: they must stay right for full ones.
+# The plans are made once, for tables that may be empty then, and must stay right for full ones. So there is no scan but by an
+# index, and the statements fence what is to be looked up row by row, in the order of the elements: LATERAL with OFFSET 0 or a
+# row lock, or an array of all ids.
 SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",

@@ -90,12 +90,15 @@ OPEN = Hot(
                (SELECT r.id FROM runs r
                  WHERE r.conversation_id = c.id AND r.idempotency_key = g.run ->> 'idempotency_key') AS joined
           FROM given g
-          JOIN conversations c ON c.id = g.conversation_id
-          JOIN agents a ON a.tenant_id = c.tenant_id AND a.id = c.agent_id
+         CROSS JOIN LATERAL (SELECT c.xmin, c.tenant_id, c.id, c.agent_id FROM conversations c
+                              WHERE c.id = g.conversation_id OFFSET 0) c
+         CROSS JOIN LATERAL (SELECT a.xmin, a.id FROM agents a
+                              WHERE a.tenant_id = c.tenant_id AND a.id = c.agent_id OFFSET 0) a
     ), held AS MATERIALIZED (
-        SELECT g.n, c.xmin::text AS at
-          FROM given g JOIN conversations c ON c.id = g.conversation_id
-         ORDER BY g.n FOR NO KEY UPDATE OF c
+        SELECT g.n, c.at
+          FROM given g
+         CROSS JOIN LATERAL (SELECT c.xmin::text AS at FROM conversations c
+                              WHERE c.id = g.conversation_id FOR NO KEY UPDATE) c
     ), judged AS MATERIALIZED (
         SELECT k.n, k.joined,
                CASE WHEN k.joined IS NOT NULL THEN 'joined'
@@ -121,7 +124,7 @@ OPEN = Hot(
            SET updated_at = now(), next_seq = c.next_seq + CASE WHEN v.places THEN v.count ELSE 0 END,
                turns = c.turns + CASE WHEN v.places THEN v.count ELSE 0 END
           FROM verdicts v JOIN accepted r ON r.id = CAST(v.run ->> 'id' AS uuid)
-         WHERE c.id = v.conversation_id
+         WHERE c.id = v.conversation_id AND c.id = ANY (ARRAY(SELECT conversation_id FROM given))
         RETURNING v.n, v.places, v.count, v.messages, v.began, c.tenant_id, r.id AS run_id, r.position, c.next_seq
     ), said AS (
         INSERT INTO messages ({", ".join(Message.model_fields)})

@@ -107,23 +107,29 @@ def store(steps: str) -> str:
             messages jsonb, message_count int, step jsonb, events jsonb, event_count int)
         ) WITH ORDINALITY AS g (run_id, epoch, conversation_id, run, conversation, known,
             messages, message_count, step, events, event_count, n)
+    ), ours AS MATERIALIZED (
+        SELECT g.n
+          FROM given g
+         CROSS JOIN LATERAL (SELECT r.id FROM runs r
+                              WHERE r.id = g.run_id AND r.epoch = g.epoch AND r.state = 'running' FOR NO KEY UPDATE) r
     ), fenced AS (
         UPDATE runs r SET {assigned(OF_RUN, "g.run", "r")}, events = r.events + g.event_count,
                           finished_at = CASE WHEN g.run ? 'state' THEN now() END
-          FROM given g, jsonb_populate_record(NULL::runs, g.run) AS p
-         WHERE r.id = g.run_id AND r.epoch = g.epoch AND r.state = 'running'
+          FROM ours JOIN given g ON g.n = ours.n, jsonb_populate_record(NULL::runs, g.run) AS p
+         WHERE r.id = g.run_id AND r.id = ANY (ARRAY(SELECT run_id FROM given))
         RETURNING g.n, r.tenant_id, r.events, r.cancel_requested_at IS NOT NULL AS cancelled
     ), held AS MATERIALIZED (
-        SELECT g.n, c.xmin::text AS at
-          FROM given g JOIN conversations c ON c.id = g.conversation_id
-         ORDER BY g.n FOR NO KEY UPDATE OF c
+        SELECT g.n, c.at
+          FROM fenced f JOIN given g ON g.n = f.n
+         CROSS JOIN LATERAL (SELECT c.xmin::text AS at FROM conversations c
+                              WHERE c.id = g.conversation_id FOR NO KEY UPDATE) c
     ), placed AS (
         UPDATE conversations c
            SET {assigned(OF_CONVERSATION, "g.conversation", "c")}, next_seq = c.next_seq + g.message_count,
                updated_at = now(), stepped_at = now(), known_revisions = c.known_revisions || g.known
-          FROM given g JOIN fenced f ON f.n = g.n JOIN held h ON h.n = g.n,
+          FROM given g JOIN held h ON h.n = g.n,
                jsonb_populate_record(NULL::conversations, g.conversation) AS p
-         WHERE c.id = g.conversation_id
+         WHERE c.id = g.conversation_id AND c.id = ANY (ARRAY(SELECT conversation_id FROM given))
         RETURNING g.n, g.message_count, g.messages, g.step, c.next_seq, h.at,
                   EXISTS (SELECT FROM runs o WHERE o.conversation_id = c.id AND o.state = 'queued') AS others
     ), said AS (

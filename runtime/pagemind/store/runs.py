@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,8 @@ from sqlmodel import col
 
 from pagemind.errors import LeaseLost, UnknownRecord
 from pagemind.records import Run
+from pagemind.store.database import Database
+from pagemind.store.express import Hot
 
 # A worker holds an advisory lock named by the first eight bytes of its id, on a connection of its own. When its process
 # dies Postgres frees the lock at once, so the next worker need not wait for the lease to run out.
@@ -48,13 +50,23 @@ _CLAIM = text(
 )
 
 
-_RENEW = text(
+RENEW = Hot(
+    "pagemind_renew",
     """
-    UPDATE runs SET lease_until = now() + :lease
-      FROM unnest(CAST(:ids AS uuid[]), CAST(:epochs AS int[])) AS held (id, epoch)
-     WHERE runs.id = held.id AND runs.epoch = held.epoch AND runs.state = 'running'
-    RETURNING runs.id, runs.cancel_requested_at IS NOT NULL AS cancelled
-    """
+    WITH given AS MATERIALIZED (
+        SELECT * FROM ROWS FROM (jsonb_to_recordset($1) AS (run_id uuid, epoch int, lease_seconds float))
+            WITH ORDINALITY AS g (run_id, epoch, lease_seconds, n)
+    ), ours AS MATERIALIZED (
+        SELECT g.*
+          FROM given g
+         CROSS JOIN LATERAL (SELECT r.id FROM runs r
+                              WHERE r.id = g.run_id AND r.epoch = g.epoch AND r.state = 'running' FOR NO KEY UPDATE) r
+    )
+    UPDATE runs r SET lease_until = now() + o.lease_seconds * interval '1 second'
+      FROM ours o
+     WHERE r.id = o.run_id AND r.id = ANY (ARRAY(SELECT run_id FROM given))
+    RETURNING o.n, r.cancel_requested_at IS NOT NULL
+    """,
 )
 
 
@@ -116,11 +128,14 @@ async def claim(
     return None if run_id is None else await get(session, run_id)
 
 
-async def renew(session: AsyncSession, held: Mapping[UUID, int], *, lease_seconds: float) -> dict[UUID, bool]:
-    """Extend the leases of these runs, id -> epoch, and say of each that is still held whether it is to be cancelled."""
-    ids = sorted(held)
-    values = {"ids": ids, "epochs": [held[run_id] for run_id in ids], "lease": timedelta(seconds=lease_seconds)}
-    return {row.id: row.cancelled for row in await session.execute(_RENEW, values)}
+async def renew(database: Database, run_id: UUID, epoch: int, *, lease_seconds: float) -> bool | None:
+    """Extend the lease: True if somebody asked for the run to be cancelled, None if it is not ours any more.
+
+    Leases that are extended at the same time are so in one statement, in the order in which steps are stored, too.
+    """
+    element = {"run_id": run_id, "epoch": epoch, "lease_seconds": lease_seconds}
+    row = await database.express.send(RENEW, database.tenant_id, str(run_id), element)
+    return None if row is None else row[1]
 
 
 class Fenced:

@@ -24,7 +24,9 @@ def _object(model: type[SQLModel], alias: str) -> str:
 # The versions of the blocks in the window of agent ``a``, as one text, and the archive that it writes to.
 BLOCKS_AT = """(
     SELECT string_agg(concat_ws(' ', b.id, b.xmin, ab.xmin), ',' ORDER BY ab.position, b.label)
-      FROM agent_blocks ab JOIN blocks b ON b.tenant_id = ab.tenant_id AND b.id = ab.block_id
+      FROM agent_blocks ab
+     CROSS JOIN LATERAL (SELECT b.id, b.label, b.xmin FROM blocks b
+                          WHERE b.tenant_id = ab.tenant_id AND b.id = ab.block_id OFFSET 0) b
      WHERE ab.agent_id = a.id)"""
 ARCHIVE_ID = "SELECT aa.archive_id FROM agent_archives aa WHERE aa.agent_id = a.id ORDER BY aa.position LIMIT 1"
 
