@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Send
+from pydantic import BaseModel
+from starlette.types import ASGIApp
 
 from pagemind import __version__
-from pagemind.api import health
-from pagemind.api.here import KEY, Here
+from pagemind.api import documents, health
+from pagemind.api.bodies import Bodies
+from pagemind.api.door import Door
+from pagemind.api.front import Answered, Front
+from pagemind.api.guards import Guard, Reach, is_loopback
+from pagemind.api.http_metrics import HttpMetrics
 from pagemind.api.letta import (
     agents,
     archives,
@@ -34,62 +41,75 @@ from pagemind.api.letta import (
 from pagemind.api.openai import chat, embeddings, responses
 from pagemind.api.openai import models as openai_models
 from pagemind.api.problems import Problem, problem_of
-from pagemind.engine.runtime import Runtime
+from pagemind.engine.tenancies import Tenancies
 from pagemind.errors import PagemindError
-from pagemind.records import Scope
+from pagemind.records.text import clean_text
+from pagemind.settings import Settings
+
+log = logging.getLogger(__name__)
+
+MOST_FAULTS = 20
+
+
+class Failure(BaseModel):
+    """Every failure but a refused form."""
+
+    detail: str | dict[str, str]
+
+
+class Invalid(BaseModel):
+    """A request that is not of the form asked for."""
+
+    trace_id: str
+    detail: str
+
+
+FAILURES: dict[int | str, dict[str, Any]] = {
+    400: {"model": Failure},
+    401: {"model": Failure},
+    403: {"model": Failure},
+    404: {"model": Failure},
+    409: {"model": Failure},
+    413: {"model": Failure},
+    422: {"model": Invalid},
+    429: {"model": Failure},
+}
 
 ROUTERS = (
     health, agents, blocks, core_memory, messages, conversations, runs, steps, tools, mcp_servers, archives, passages, folders,
-    identities, models, tags, chat, responses, embeddings, openai_models, refused,
+    identities, models, tags, chat, responses, embeddings, openai_models, documents, refused,
 )  # fmt: skip
 
 
-def make_app(runtime: Runtime) -> ASGIApp:
-    """The server over an open runtime."""
-    app = FastAPI(title="Pagemind", version=__version__, redirect_slashes=False)
+Tell = Callable[[Answered], None]
+
+
+def make_app(tenancies: Tenancies, settings: Settings, *, host: str = "127.0.0.1", tell: Tell | None = None) -> ASGIApp:
+    """The server over the open tenancies; ``host`` is where it listens, ``tell`` hears of each request."""
+    metrics = HttpMetrics()
+    app = routes()
+    app.state.metrics, app.state.scraped = metrics, health.Scraped()
+    door = Door(Bodies(app, settings), tenancies, settings, always_locked=not is_loopback(host))
+    return Front(Guard(door, Reach.of(settings, host)), metrics, most=settings.serve_requests, tell=tell)
+
+
+def routes() -> FastAPI:
+    """Every route, with what answers where one fails."""
+    app = FastAPI(
+        title="Pagemind",
+        version=__version__,
+        description="Stateful agents over the REST API that Letta's clients speak, and over OpenAI's.",
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+    )
     for module in ROUTERS:
-        app.include_router(module.router)
+        app.include_router(module.router, responses=FAILURES)
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(PagemindError, answer_error)
     app.add_exception_handler(RequestValidationError, answer_invalid)
-    return OneForm(Open(app, runtime))
-
-
-class OneForm:
-    """Every path in one form: ``/latest`` is ``/v1``, and a trailing slash means nothing.
-
-    But for ``/v1/models/``, which lists the reasoner's models to Letta's clients: ``/v1/models`` lists agents to OpenAI's.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Hand the request on under its path in that form."""
-        if scope["type"] == "http":
-            scope = {**scope, "path": one_form(scope["path"])}
-        await self._app(scope, receive, send)
-
-
-def one_form(path: str) -> str:
-    """The path in that form."""
-    if path.startswith("/latest/"):
-        path = "/v1/" + path.removeprefix("/latest/")
-    return path if path in ("/", "/v1/models/") else path.rstrip("/")
-
-
-class Open:
-    """Everybody who can reach the server is the operator: it listens on loopback only."""
-
-    def __init__(self, app: ASGIApp, runtime: Runtime) -> None:
-        self._app = app
-        self._here = Here(runtime, frozenset(Scope))
-
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Hand the request on with its caller."""
-        if scope["type"] == "http":
-            scope[KEY] = self._here
-        await self._app(scope, receive, send)
+    app.add_exception_handler(Exception, answer_unknown)
+    return app
 
 
 async def answer_problem(request: Request, error: Exception) -> JSONResponse:
@@ -101,11 +121,19 @@ async def answer_problem(request: Request, error: Exception) -> JSONResponse:
 async def answer_error(request: Request, error: Exception) -> JSONResponse:
     """An error of the runtime."""
     assert isinstance(error, PagemindError)
-    return await answer_problem(request, problem_of(error))
+    problem = problem_of(error)
+    if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return await answer_problem(request, problem)
 
 
 async def answer_invalid(request: Request, error: Exception) -> JSONResponse:
     """A request that is not of the form asked for: 422 with the fields, without what was sent."""
     assert isinstance(error, RequestValidationError)
-    faults = [{"loc": fault["loc"], "msg": fault["msg"], "type": fault["type"]} for fault in error.errors()]
-    return JSONResponse({"trace_id": "", "detail": str(faults)}, 422)
+    faults = [{"loc": fault["loc"], "msg": fault["msg"], "type": fault["type"]} for fault in error.errors()[:MOST_FAULTS]]
+    return JSONResponse({"trace_id": "", "detail": clean_text(str(faults))}, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+async def answer_unknown(request: Request, error: Exception) -> JSONResponse:
+    """What nobody foresaw: its traceback goes to the log and nowhere else."""
+    return JSONResponse({"detail": "An unknown error occurred"}, HTTPStatus.INTERNAL_SERVER_ERROR)

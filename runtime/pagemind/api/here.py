@@ -26,6 +26,8 @@ class Here:
     scopes: frozenset[Scope]
     author: str = "person:api"
     """Who stands in the history of what the caller changes."""
+    is_operator: bool = False
+    """Whether the caller runs the server, and may see what is of no tenant."""
 
     @property
     def tenant_id(self) -> UUID:

@@ -71,6 +71,17 @@ RETRY_AFTER_SECONDS = 2
 NO_RETRY = {"x-should-retry": "false"}
 
 
+def status_of_code(code: str) -> int:
+    """The status for the ``code`` of an error that a run has recorded; 500 where it is none of those above."""
+    return next((status for kind, status in STATUS if code in codes_of(kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+@cache
+def codes_of(kind: type[PagemindError]) -> frozenset[str]:
+    """The codes of an error and of all that are a kind of it."""
+    return frozenset({kind.code}.union(*map(codes_of, kind.__subclasses__())))
+
+
 def problem_of(error: PagemindError) -> Problem:
     """The answer for an error of the runtime: its own words, and a status."""
     status = next((status for kind, status in STATUS if isinstance(error, kind)), 500)

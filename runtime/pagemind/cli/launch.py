@@ -17,15 +17,18 @@ Command = Callable[..., Awaitable[int | None]]
 def launch(context: typer.Context, place: str, **arguments: Any) -> None:
     """Run the coroutine function at ``place`` (``module:function`` in ``pagemind.cli``), then leave with what it returns.
 
+    It runs on the event loop that the module's ``LOOP_FACTORY`` makes, if it has one.
     Its module is imported here and not at the top: it brings SQLAlchemy, rich or prompt_toolkit along, which neither
     ``--help`` nor shell completion should wait for.
     """
     settings = settings_of(context)
     log_to(settings.home)
     module, _, function = place.partition(":")
-    command = cast("Command", getattr(importlib.import_module(f"pagemind.cli.{module}"), function))
+    implementation = importlib.import_module(f"pagemind.cli.{module}")
+    command = cast("Command", getattr(implementation, function))
 
-    raise typer.Exit(asyncio.run(until_told_to_stop(command(settings, **arguments))) or 0)
+    with asyncio.Runner(loop_factory=getattr(implementation, "LOOP_FACTORY", None)) as runner:
+        raise typer.Exit(runner.run(until_told_to_stop(command(settings, **arguments))) or 0)
 
 
 async def until_told_to_stop(work: Awaitable[int | None]) -> int | None:

@@ -21,12 +21,14 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="The port; 0: a free one (PAGEMIND_SERVE_PORT, 8283).", min=0, max=65_535)
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON line for each request.")] = False,
 ) -> None:
     """Serve the agents over HTTP: to letta-client at this address, to OpenAI's clients at /v1.
 
-    Until Ctrl-C. Runs are carried in this process; a chat in another terminal shares the same agents and memory.
+    Until Ctrl-C. Without keys it listens on this machine's loopback only (`pagemind keys create`). Runs are carried in this
+    process; a chat in another terminal shares the same agents and memory.
     """
-    launch(context, "serve:serve", host=host, port=port)
+    launch(context, "serve:serve", host=host, port=port, as_json=as_json)
 
 
 def up(

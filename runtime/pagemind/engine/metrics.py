@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from uuid import UUID
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.samples import Sample
 
+from pagemind.engine.keys import served
 from pagemind.memory.prefix import Verdict
 from pagemind.records import Cause
-from pagemind.store import paging_report
+from pagemind.store import paging_report, usage_report
 from pagemind.store.database import Database
 from pagemind.store.paging_report import Labelled, Totals
+from pagemind.store.usage_report import Spread, Usage
 
 UNFINISHED = ("queued", "running")
+SEARCHES = ("archival_memory_search", "conversation_search", "semantic_search_files", "grep_files")
 
 
 class TotalsCollector:
@@ -75,10 +80,70 @@ def by_labels(counts: Sequence[Labelled]) -> dict[tuple[str, ...], int]:
     return {each.labels: each.count for each in counts}
 
 
+def usage_metrics(usage: Usage) -> Iterator[Metric]:
+    """How long runs took, how full windows were, who wrote to memory, what was searched for."""
+    yield histogram("run_duration_seconds", "Time from a run's acceptance to its end.", usage.run_seconds)
+    yield histogram("time_to_first_token_seconds", "Time until a model call's first piece came.", usage.first_token_seconds)
+    yield histogram("context_used_tokens", "Tokens of the context window that model calls used.", usage.context_tokens)
+    yield counter("memory_writes", "Revisions of blocks, by who made them.", ["author"], by_labels(usage.writes))
+    calls = by_labels(usage.tool_calls)
+    yield counter("tool_calls", "Returns of tools.", ["tool", "status"], calls)
+    found = {(tool,): sum(count for labels, count in calls.items() if labels[0] == tool) for tool in SEARCHES}
+    yield counter("searches", "Searches that agents made.", ["tool"], found)
+
+
+def histogram(name: str, meaning: str, spread: Spread) -> HistogramMetricFamily:
+    """A histogram of values that were spread already."""
+    buckets = [(f"{bound:g}", float(sum(spread.counts[: at + 1]))) for at, bound in enumerate(spread.bounds)]
+    total = float(sum(spread.counts))
+    return HistogramMetricFamily(f"pagemind_{name}", meaning, buckets=[*buckets, ("+Inf", total)], sum_value=spread.total)
+
+
+class Gathered:
+    """Metrics of several tenants, added up."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics: dict[str, Metric] = {}
+        for metric in metrics:
+            known = self._metrics.get(metric.name)
+            self._metrics[metric.name] = metric if known is None else added(known, metric)
+
+    def collect(self) -> Iterator[Metric]:
+        """The sums."""
+        yield from self._metrics.values()
+
+
+def added(one: Metric, other: Metric) -> Metric:
+    """The sum of two metrics of one name, sample by sample."""
+    samples = {(each.name, *sorted(each.labels.items())): each for each in one.samples}
+    for each in other.samples:
+        place = (each.name, *sorted(each.labels.items()))
+        before = samples.get(place)
+        value = each.value + (before.value if before else 0)
+        samples[place] = Sample(each.name, each.labels, value)
+    one.samples = list(samples.values())
+    return one
+
+
+async def metrics_of(database: Database, tenant_id: UUID) -> list[Metric]:
+    """A tenant's metrics."""
+    async with database.transaction(tenant_id) as session:
+        totals, usage = await paging_report.totals(session), await usage_report.usage(session)
+    return [*TotalsCollector(totals).collect(), *usage_metrics(usage)]
+
+
 async def metrics_text(database: Database) -> str:
     """The tenant's metrics as Prometheus scrapes them (text format 0.0.4). Raises StoreError."""
-    async with database.transaction() as session:
-        totals = await paging_report.totals(session)
+    return as_text(await metrics_of(database, database.tenant_id))
+
+
+async def all_metrics_text(database: Database) -> str:
+    """The same of the operator and all the operator's tenants, added up."""
+    return as_text([each for tenant_id, _ in await served(database) for each in await metrics_of(database, tenant_id)])
+
+
+def as_text(metrics: Iterable[Metric]) -> str:
+    """The metrics in the text format 0.0.4."""
     registry = CollectorRegistry()
-    registry.register(TotalsCollector(totals))
+    registry.register(Gathered(metrics))
     return generate_latest(registry).decode()

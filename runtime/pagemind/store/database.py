@@ -88,6 +88,11 @@ class Database:
             async with AsyncSession(self._bound(tenant_id), expire_on_commit=False) as session, session.begin():
                 yield session
 
+    async def ping(self) -> None:
+        """Return when the server has answered. Raises StoreUnavailable."""
+        async with self.transaction() as session:
+            await session.execute(text("SELECT 1"))
+
     def _bound(self, tenant_id: UUID | None) -> AsyncEngine:
         """The engine whose transactions are the tenant's; made once for our own."""
         if tenant_id not in (None, self.tenant_id):
