@@ -6,6 +6,7 @@ ARGS   ?=
 MODEL  ?=
 JSON   ?=
 TRIALS ?= 200
+CASES  ?= 5000
 ENDPOINT ?=
 DATA   ?= ../shared/data/locomo/26.json
 
@@ -37,7 +38,7 @@ make_venv     = { [ -x $(1)/bin/python ] && $(1)/bin/python -c '$(NEWER)' && $(1
 	{ $(FIND_PYTHON); "$$python" -m venv --clear $(1) >&2 || { echo "$$python -m venv failed (Debian: apt install python3-venv)" >&2; exit 1; }; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install chat test lint fmt crash demo bench bench-faults bench-embedder bench-prefix bench-staleness up vllm vllm-cpu clean
+.PHONY: help install chat serve test lint fmt crash demo bench bench-faults bench-embedder bench-prefix bench-staleness fuzz-api up vllm vllm-cpu clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):[^#]*## /\1	/' \
@@ -80,6 +81,12 @@ bench-staleness: $(INSTALLED) ## answers after edits, write-back against write-t
 
 bench-faults: $(INSTALLED) ## page faults without and with memory.keep_tokens (JSON=figures.json)
 	@exec $(PAGEMIND) bench-faults $(FIGURES) $(ARGS)
+
+serve: $(INSTALLED) ## serve the agents over HTTP, to letta-client and OpenAI's clients (ARGS="--port 8283")
+	@exec $(PAGEMIND) serve $(ARGS)
+
+fuzz-api: $(INSTALLED) ## 5,000 requests of any form to every endpoint of a server: none may be answered with a 5xx (CASES=5000)
+	@PAGEMIND_FUZZ_CASES=$(CASES) exec $(VENV)/bin/pytest tests/api/test_schemathesis.py $(ARGS)
 
 up: $(INSTALLED) ## serve a model on this machine (MODEL=Qwen/Qwen3-8B, ARGS="--dry-run")
 	@exec $(PAGEMIND) up $(if $(MODEL),--model "$(MODEL)") $(ARGS)

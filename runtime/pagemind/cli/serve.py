@@ -151,7 +151,7 @@ class Announced(uvicorn.Server):
         keys = "needed by every request" if locked else "none yet: who is on this machine may do everything"
         lines = [
             ("agents", counted(len(agents), "agent")),
-            ("reasoner", safe_text(reasoner.name) + ("" if reasoner.is_language_model else ", which is not a language model")),
+            ("reasoner", safe_text(reasoner.name)),
             ("keys", keys),
             ("endpoints", f"{address}/docs"),
         ]
