@@ -1,7 +1,7 @@
 """What a run emits, as a tagged union.
 
 Most events are stored with the step that made them and can be read again from any ``seq`` on; ``TextDelta``,
-``ReasoningDelta`` and ``CallStarted`` are only ever live.
+``ReasoningDelta``, ``CallStarted`` and ``CallDelta`` are only ever live.
 """
 
 from __future__ import annotations
@@ -22,45 +22,68 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class StepStarted:
-    """A model call begins. Live only."""
+    """A model call begins; what is told live until `Replied` belongs to that message of that step. Live only."""
 
     index: int
     prompt_tokens: int
     window_tokens: int
+    step_id: UUID | None = None
+    message_id: UUID | None = None
     type: Literal["step_started"] = "step_started"
 
 
 @dataclass(frozen=True)
 class TextDelta:
-    """A piece of the reply. Live only."""
+    """A piece of the reply, behind ``at`` characters of it. Live only."""
 
     text: str
+    at: int = 0
     type: Literal["text_delta"] = "text_delta"
 
 
 @dataclass(frozen=True)
 class ReasoningDelta:
-    """A piece of the thinking. Live only."""
+    """A piece of the thinking, behind ``at`` characters of it. Live only."""
 
     text: str
+    at: int = 0
     type: Literal["reasoning_delta"] = "reasoning_delta"
 
 
 @dataclass(frozen=True)
 class CallStarted:
-    """The model began to write a call. Live only."""
+    """The model began to write its call ``index``. Live only."""
 
     name: str
+    index: int = 0
+    call_id: str = ""
     type: Literal["call_started"] = "call_started"
 
 
 @dataclass(frozen=True)
+class CallDelta:
+    """A piece of the arguments of call ``index``, behind ``at`` characters of them. Live only."""
+
+    text: str
+    index: int = 0
+    at: int = 0
+    type: Literal["call_delta"] = "call_delta"
+
+
+@dataclass(frozen=True)
 class Replied:
-    """The assistant's text of one step, whole."""
+    """The assistant's message of one step, whole: the first of the events that are stored with the step.
+
+    ``calls`` are ``id, name, arguments`` of each; with ``waits`` they wait for an answer. ``at`` is when, in ISO 8601.
+    """
 
     text: str
     reasoning: str = ""
     message_id: UUID | None = None
+    step_id: UUID | None = None
+    calls: tuple[dict[str, str], ...] = field(default=())
+    waits: bool = False
+    at: str = ""
     type: Literal["replied"] = "replied"
 
 
@@ -79,6 +102,9 @@ class ToolReturned:
     milliseconds: float
     effect: str = ""
     recalled: tuple[dict[str, Any], ...] = field(default=())
+    message_id: UUID | None = None
+    step_id: UUID | None = None
+    at: str = ""
     type: Literal["tool_returned"] = "tool_returned"
 
 
@@ -165,6 +191,7 @@ Event = (
     | TextDelta
     | ReasoningDelta
     | CallStarted
+    | CallDelta
     | Replied
     | ToolReturned
     | CallsMalformed
@@ -186,6 +213,7 @@ _BY_TYPE: dict[str, type[Event]] = {
     "text_delta": TextDelta,
     "reasoning_delta": ReasoningDelta,
     "call_started": CallStarted,
+    "call_delta": CallDelta,
     "replied": Replied,
     "tool_returned": ToolReturned,
     "calls_malformed": CallsMalformed,
@@ -200,9 +228,10 @@ def from_json(data: dict[str, Any]) -> Event:
     """The event that `to_json` wrote; KeyError for a type that this version does not know."""
     fields = dict(data)
     event_type = _BY_TYPE[fields["type"]]
-    for name in ("run_id", "message_id"):
+    for name in ("run_id", "message_id", "step_id"):
         if fields.get(name) is not None:
             fields[name] = UUID(fields[name])
-    if "recalled" in fields:
-        fields["recalled"] = tuple(fields["recalled"])
+    for name in ("recalled", "calls"):
+        if name in fields:
+            fields[name] = tuple(fields[name])
     return event_type(**fields)

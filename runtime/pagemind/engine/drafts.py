@@ -48,8 +48,7 @@ async def draft_calls(turn: Turn, returned: Sequence[Returned], effects: Effects
     call_message = await assistant(turn, reply)
     messages = [call_message, *(tool_return(turn, each) for each in returned)]
     await count_returns(turn, messages)
-    events: list[Event] = [replied(call_message)] if reply.text.strip() else []
-    events += map(tool_event, returned)
+    events: list[Event] = [replied(call_message), *map(tool_event, returned, messages[1:])]
     paged_in = sum(1 for page in effects.recalled if not page.get("resident"))
     return drafted(turn, messages, events, ended={"attempts": 0}, effects=effects, paged_in=paged_in)
 
@@ -211,6 +210,7 @@ def said(turn: Turn, role: Role, content: str) -> Message:
 async def assistant(turn: Turn, reply: Completion) -> Message:
     """The assistant's message, with its calls as the model wrote them."""
     message = said(turn, Role.assistant, reply.text)
+    message.id = turn.thought.message_id
     message.reasoning = reply.reasoning
     calls = [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in reply.calls]
     message.calls = calls or None
@@ -241,11 +241,19 @@ def tool_return(turn: Turn, each: Returned) -> Message:
 
 
 def replied(message: Message) -> Replied:
-    """The event of the assistant's words."""
-    return Replied(text=message.content, reasoning=message.reasoning, message_id=message.id)
+    """The event of the assistant's message."""
+    return Replied(
+        text=message.content,
+        reasoning=message.reasoning,
+        message_id=message.id,
+        step_id=message.step_id,
+        calls=tuple(message.calls or ()),
+        waits=message.needs_approval,
+        at=message.created_at.isoformat(),
+    )
 
 
-def tool_event(each: Returned) -> ToolReturned:
+def tool_event(each: Returned, message: Message) -> ToolReturned:
     """The event of one call and its return."""
     return ToolReturned(
         call_id=each.call.request.id,
@@ -256,4 +264,7 @@ def tool_event(each: Returned) -> ToolReturned:
         milliseconds=each.result.milliseconds,
         effect=each.result.effect,
         recalled=each.result.recalled,
+        message_id=message.id,
+        step_id=message.step_id,
+        at=message.created_at.isoformat(),
     )

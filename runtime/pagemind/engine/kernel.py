@@ -17,6 +17,7 @@ from pagemind.model.embedder import Embedder, Kind
 from pagemind.model.reasoner import Reasoner
 from pagemind.records import (
     Agent,
+    ArgumentsPiece,
     CallPiece,
     CallRequest,
     Completion,
@@ -126,8 +127,10 @@ def storable(piece: Piece) -> Piece:
             return TextPiece(clean_text(text))
         case ReasoningPiece(text):
             return ReasoningPiece(clean_text(text))
-        case CallPiece(name):
-            return CallPiece(clean_text(name))
+        case CallPiece(name, index, call_id):
+            return CallPiece(clean_text(name), index, clean_text(call_id))
+        case ArgumentsPiece(text, index):
+            return ArgumentsPiece(clean_text(text), index)
         case Completion(text, calls, reasoning):
             cleaned = tuple(
                 CallRequest(clean_text(each.id), clean_text(each.name), clean_text(each.arguments)) for each in calls

@@ -7,9 +7,9 @@ import asyncio
 from pagemind.engine.job import Job
 from pagemind.engine.kernel import Kernel
 from pagemind.errors import ReasonerBusy, ReasonerCutOff, ReasonerError
-from pagemind.events import CallStarted, ReasoningDelta, RetryScheduled, TextDelta
+from pagemind.events import CallDelta, CallStarted, Event, ReasoningDelta, RetryScheduled, TextDelta
 from pagemind.faults import reach
-from pagemind.records import CallPiece, Completion, Prompt, ReasoningPiece, TextPiece
+from pagemind.records import ArgumentsPiece, CallPiece, Completion, Prompt, ReasoningPiece, TextPiece
 
 
 async def reason(job: Job, kernel: Kernel, prompt: Prompt) -> Completion:
@@ -30,19 +30,38 @@ async def reason(job: Job, kernel: Kernel, prompt: Prompt) -> Completion:
 async def stream(job: Job, kernel: Kernel, prompt: Prompt) -> Completion:
     """Make the call once."""
     reach("reason.before_call")
+    told = Told()
     async for piece in kernel.think(prompt):
-        match piece:
-            case TextPiece(text):
-                job.tell(TextDelta(text))
-            case ReasoningPiece(text):
-                job.tell(ReasoningDelta(text))
-            case CallPiece(name):
-                job.tell(CallStarted(name))
-            case Completion():
-                reach("reason.after_call")
-                return piece
+        if isinstance(piece, Completion):
+            reach("reason.after_call")
+            return piece
+        job.tell(told.event(piece))
         reach("reason.mid_stream")
     raise ReasonerCutOff("the stream held no completion", url=kernel.reasoner.url)
+
+
+class Told:
+    """How much of a reply was told already."""
+
+    def __init__(self) -> None:
+        self._text = self._reasoning = 0
+        self._arguments: dict[int, int] = {}
+
+    def event(self, piece: TextPiece | ReasoningPiece | CallPiece | ArgumentsPiece) -> Event:
+        """The event that tells this piece."""
+        match piece:
+            case TextPiece(text):
+                self._text += len(text)
+                return TextDelta(text, self._text - len(text))
+            case ReasoningPiece(text):
+                self._reasoning += len(text)
+                return ReasoningDelta(text, self._reasoning - len(text))
+            case CallPiece(name, index, call_id):
+                return CallStarted(name, index, call_id)
+            case ArgumentsPiece(text, index):
+                at = self._arguments.get(index, 0)
+                self._arguments[index] = at + len(text)
+                return CallDelta(text, index, at)
 
 
 def pause(error: ReasonerError, attempt: int, first_seconds: float) -> float:

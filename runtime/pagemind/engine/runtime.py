@@ -244,7 +244,7 @@ class Runtime:
         async for event in self.follow(run.id):
             match event:
                 case Replied(text=said):
-                    answer = said
+                    answer = said or answer
                 case RunEnded(state=RunState.failed | RunState.cancelled, stop_reason=reason, error=error):
                     raise RunFailed(str(error or ""), reason=reason)
                 case _:

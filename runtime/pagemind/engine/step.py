@@ -20,7 +20,7 @@ from pagemind.engine.persist import BlocksMoved, Draft, Persist, Persisted, pers
 from pagemind.engine.policy import Policy, policy_of
 from pagemind.engine.reason import reason
 from pagemind.engine.replies import Calls, Judgement, Plain, Unusable, from_json, judge
-from pagemind.engine.turn import Clock, Thought, Turn
+from pagemind.engine.turn import Clock, Thought, Turn, reply_id
 from pagemind.engine.window import Window, open_window
 from pagemind.errors import ContextTooLong, WindowFull
 from pagemind.events import StepStarted
@@ -149,8 +149,9 @@ async def think(job: Job, kernel: Kernel, view: View, window: Window, policy: Po
     """Ask the model; or take the reply of a step that was cut off in the middle of its outside tools."""
     if view.acting is not None and view.acting.reply is not None:
         return Thought(from_json(view.acting.reply), view.acting.id, {call.index: call for call in view.recorded})
-    job.tell(StepStarted(view.run.steps, window.prompt.segments.used, policy.budget.window_tokens))
-    return Thought(await reason(job, kernel, window.prompt), uuid4(), {})
+    step_id, used = uuid4(), window.prompt.segments.used
+    job.tell(StepStarted(view.run.steps, used, policy.budget.window_tokens, step_id, reply_id(step_id)))
+    return Thought(await reason(job, kernel, window.prompt), step_id, {})
 
 
 async def store(turn: Turn, persist: Persist) -> Outcome:

@@ -14,6 +14,9 @@ from pagemind.engine.window import Window
 from pagemind.records import Completion, ToolCall
 from pagemind.records.view import View
 
+REPLY_BITS = 0x5A5A5A5A_5A5A_0A5A_1A5A_5A5A5A5A5A5A
+"""Leaves alone the bits that say that an id is a version 4."""
+
 
 @dataclass
 class Clock:
@@ -36,6 +39,16 @@ class Thought:
     reply: Completion
     step_id: UUID
     recorded: Mapping[int, ToolCall]
+
+    @property
+    def message_id(self) -> UUID:
+        """The reply's id as a message."""
+        return reply_id(self.step_id)
+
+
+def reply_id(step_id: UUID) -> UUID:
+    """The id of the message that the step's reply becomes: known before there is one, and the same after a crash."""
+    return UUID(int=step_id.int ^ REPLY_BITS)
 
 
 @dataclass(frozen=True)

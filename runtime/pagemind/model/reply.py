@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pagemind.errors import ReplyTooLong
 from pagemind.model.wire import Json, list_of, object_of, text_of, whole
-from pagemind.records import CallPiece, CallRequest, Completion, Piece, ReasoningPiece, TextPiece, Usage
+from pagemind.records import ArgumentsPiece, CallPiece, CallRequest, Completion, Piece, ReasoningPiece, TextPiece, Usage
 
 REASONING_FIELDS = ("reasoning_content", "reasoning")
 
@@ -22,7 +22,10 @@ class CallDraft:
     id: str = ""
     name: str = ""
     arguments: str = ""
-    announced: bool = False
+    place: int = 0
+    """Which of the reply's calls it is."""
+    told: int | None = None
+    """How many characters of the arguments were announced; None: not even the call was."""
 
     def add(self, delta: Json) -> None:
         """Add a delta. The name may come in pieces, or whole and again in each chunk."""
@@ -33,11 +36,15 @@ class CallDraft:
         arguments = function.get("arguments")
         self.arguments += json.dumps(arguments, ensure_ascii=False) if isinstance(arguments, dict) else text_of(arguments)
 
-    def begun(self) -> Iterable[Piece]:
-        """Announce the call, once, as soon as its name is whole."""
-        if not self.announced and self.name:
-            self.announced = True
-            yield CallPiece(self.name)
+    def news(self) -> Iterable[Piece]:
+        """Announce the call, once, as soon as its name is whole, and then what its arguments have more."""
+        if self.told is None and self.name:
+            self.told = 0
+            self.id = self.id or f"call_{secrets.token_hex(8)}"
+            yield CallPiece(self.name, self.place, self.id)
+        if self.told is not None and len(self.arguments) > self.told:
+            yield ArgumentsPiece(self.arguments[self.told :], self.place)
+            self.told = len(self.arguments)
 
     def request(self) -> CallRequest:
         """The call. No text at all means no arguments; a missing id is made up, since returns refer to it."""
@@ -77,7 +84,7 @@ class ReplyReader:
             yield from self._delta(object_of(choice.get("delta")))
             self._finish_reason = text_of(choice.get("finish_reason")) or self._finish_reason
             if self._finish_reason:
-                yield from (piece for call in self._calls for piece in call.begun())
+                yield from (piece for call in self._calls for piece in call.news())
 
     def completion(self) -> Completion:
         """The whole reply."""
@@ -111,7 +118,7 @@ class ReplyReader:
         draft.add(delta)
         self._count_chars(len(draft.arguments) + len(draft.name) - before)
         if draft.arguments:
-            yield from draft.begun()
+            yield from draft.news()
 
     def _draft(self, delta: Json) -> CallDraft:
         """The call that a delta goes on with, or a new one: by index; without one, by id; with neither, the last."""
@@ -123,7 +130,7 @@ class ReplyReader:
                 if index is None and call_id and draft.id != call_id:
                     continue
                 return draft
-        draft = CallDraft(index)
+        draft = CallDraft(index, place=len(self._calls))
         self._calls.append(draft)
         return draft
 

@@ -124,12 +124,22 @@ class ReasoningPiece:
 
 @dataclass(frozen=True)
 class CallPiece:
-    """The reasoner began to write a call of the tool ``name``."""
+    """The reasoner began to write its call ``index``, of the tool ``name``."""
 
     name: str
+    index: int = 0
+    call_id: str = ""
 
 
-Piece = TextPiece | ReasoningPiece | CallPiece | Completion
+@dataclass(frozen=True)
+class ArgumentsPiece:
+    """A piece of the arguments of call ``index``."""
+
+    text: str
+    index: int = 0
+
+
+Piece = TextPiece | ReasoningPiece | CallPiece | ArgumentsPiece | Completion
 """What a reasoner streams: pieces as they come, and last, exactly once, the whole ``Completion``."""
 
 

@@ -55,7 +55,7 @@ class Watch:
         async for event in self.runtime.follow(run.id):
             self._note(run.id, event)
             if isinstance(event, Replied):
-                answer = event.text
+                answer = event.text or answer
             elif isinstance(event, ToolReturned):
                 returns.append(event)
         return Said(run.id, answer, tuple(returns))

@@ -127,7 +127,7 @@ async def said(runtime: Runtime, conversation: Conversation, text: str) -> str:
     async for event in runtime.follow(run.id):
         match event:
             case Replied(text=words):
-                answer = words
+                answer = words or answer
             case RunEnded(state=RunState.failed, stop_reason=StopReason.error, error=error):
                 raise RunFailed(str(error or ""), reason=StopReason.error)
             case _:
