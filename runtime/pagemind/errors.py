@@ -103,6 +103,18 @@ class BadArgument(ToolRefusal):
     code = "bad_argument"
 
 
+class UnknownFile(ToolRefusal):
+    """There is no file {name!r} among yours. Fix: use one of {known}."""
+
+    code = "unknown_file"
+
+
+class BadPattern(ToolRefusal):
+    """The pattern cannot be used: {reason}. Fix: write a simpler regular expression, or plain words."""
+
+    code = "bad_pattern"
+
+
 # --- input -------------------------------------------------------------------------------------------------------------
 
 
@@ -136,6 +148,24 @@ class PassageTooLong(MessageTooLong):
     """The passage has {length} characters and at most {limit} are kept in one. Fix: store it in parts."""
 
     code = "passage_too_long"
+
+
+class FileNameTaken(BadInput):
+    """There is a file {name!r} in this folder. Fix: give another name, or say what to do about duplicates."""
+
+    code = "file_name_taken"
+
+
+class UnknownFileType(BadInput):
+    """Files of the type {media_type} ({name!r}) cannot be read. Fix: give text, Markdown, JSON, CSV, code{pdf}."""
+
+    code = "unknown_file_type"
+
+
+class FileTooLarge(BadInput):
+    """The file has {length} bytes and at most {limit} are taken in. Fix: upload it in parts."""
+
+    code = "file_too_large"
 
 
 class UnknownAgent(PagemindError):
@@ -448,6 +478,55 @@ class LeaseLost(StoreError):
     """Another worker took this run over. Fix: none is needed; the other worker finishes it."""
 
     code = "lease_lost"
+
+
+# --- tools of the tenant's own -----------------------------------------------------------------------------------------
+
+
+class BadToolSource(PagemindError):
+    """The tool's schema cannot be derived from its source. Fix: see the evidence, or give the tool a `json_schema`."""
+
+    code = "bad_tool_source"
+    exit_status = 2
+
+
+class ToolSourceOff(PagemindError):
+    """Tools that came as source do not run on this server.
+    Fix: the operator allows it with PAGEMIND_ALLOW_TOOL_SOURCE=true; such tools then run with the operator's rights."""
+
+    code = "tool_source_off"
+
+
+class McpError(PagemindError):
+    """The MCP server {name!r} failed. Fix: see the evidence and the server's own log."""
+
+    code = "mcp_error"
+    exit_status = 3
+
+
+class McpUnreachable(McpError):
+    """The MCP server {name!r} cannot be reached, or speaks no MCP. Fix: check its address and whether it runs."""
+
+    code = "mcp_unreachable"
+
+
+class McpTimeout(McpError):
+    """The MCP server {name!r} did not answer within {seconds} s. Fix: look at its load, or ask for less."""
+
+    code = "mcp_timeout"
+
+
+class McpStdioOff(McpError):
+    """MCP servers that are commands are not started on this server.
+    Fix: the operator allows it with PAGEMIND_ALLOW_MCP_STDIO=true; or give the server's URL."""
+
+    code = "mcp_stdio_off"
+
+
+class McpMissing(McpError):
+    """The Python package `mcp` is not installed here. Fix: `pip install 'pagemind[mcp]'`."""
+
+    code = "mcp_missing"
 
 
 # --- definitions -------------------------------------------------------------------------------------------------------
