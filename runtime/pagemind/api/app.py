@@ -21,6 +21,7 @@ from pagemind.api.front import Answered, Front
 from pagemind.api.guards import Guard, Reach, is_loopback
 from pagemind.api.http_metrics import HttpMetrics
 from pagemind.api.letta import (
+    agent_files,
     agents,
     archives,
     blocks,
@@ -76,7 +77,7 @@ FAILURES: dict[int | str, dict[str, Any]] = {
 }
 
 ROUTERS = (
-    health, agents, blocks, core_memory, messages, conversations, runs, steps, tools, mcp_servers, archives, passages, folders,
+    health, agents, blocks, core_memory, messages, conversations, runs, steps, tools, mcp_servers, archives, passages, folders, agent_files,
     identities, models, tags, chat, responses, embeddings, openai_models, documents, refused,
 )  # fmt: skip
 
@@ -103,6 +104,7 @@ def routes() -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
+    app.include_router(refused.early)
     for module in ROUTERS:
         app.include_router(module.router, responses=FAILURES)
     app.add_exception_handler(Problem, answer_problem)

@@ -47,6 +47,8 @@ STATUS: tuple[tuple[type[PagemindError], int], ...] = (
     (said.IdempotencyConflict, 422),
     (said.EmptyMessage, 422),
     (said.MessageTooLong, 413),
+    (said.FileTooLarge, 413),
+    (said.UnknownFileType, 415),
     (said.BadInput, 422),
     (said.ToolRefusal, 400),
     (said.ConversationBusy, 409),

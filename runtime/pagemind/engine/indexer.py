@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import suppress
 
 from pagemind.engine.kernel import Kernel
@@ -19,6 +20,8 @@ BATCH = 256
 POLL_SECONDS = 5.0
 GATHER_SECONDS = 0.05
 """Where texts come one by one, those that follow at once go with the first."""
+AFTER_RUNS_SECONDS = 2.0
+"""What runs said may lack its vectors for so long: words find it meanwhile, and a busy server has runs to carry."""
 PAUSE_AFTER_FAILURE_SECONDS = 10.0
 
 
@@ -28,10 +31,20 @@ class Indexer:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._wake = asyncio.Event()
+        self._after_runs: asyncio.TimerHandle | None = None
 
     def wake(self) -> None:
         """There may be something new."""
         self._wake.set()
+
+    def run_ended(self) -> None:
+        """There is something new, which can wait a moment for more."""
+        if self._after_runs is None:
+            self._after_runs = asyncio.get_running_loop().call_later(AFTER_RUNS_SECONDS, self._wake_after_runs)
+
+    def _wake_after_runs(self) -> None:
+        self._after_runs = None
+        self.wake()
 
     async def serve(self) -> None:
         """Index until cancelled; an embedder or store that fails is tried again later."""
@@ -39,8 +52,11 @@ class Indexer:
             self._wake.clear()
             pause = POLL_SECONDS
             try:
+                began = time.monotonic()
                 while await self.index_some():
-                    pass
+                    # Where there is much to do, runs have the other half of the time.
+                    await asyncio.sleep(time.monotonic() - began)
+                    began = time.monotonic()
             except (EmbedderError, StoreError) as error:
                 log.warning("indexing waits: %s", error)
                 pause = PAUSE_AFTER_FAILURE_SECONDS

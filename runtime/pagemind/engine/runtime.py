@@ -18,6 +18,7 @@ from pagemind.engine.context import ContextReport, look
 from pagemind.engine.early import EarlyPaging
 from pagemind.engine.hub import Hub
 from pagemind.engine.indexer import Indexer
+from pagemind.engine.intake import Intake
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.memory import Memory
 from pagemind.engine.paging import SOON_TURNS, PagingReport, paging_of
@@ -53,7 +54,8 @@ class Runtime:
         early = EarlyPaging(kernel)
         self.worker = Worker(kernel, early=early, liveness=host.worker.liveness if host else None)
         self._indexer = Indexer(kernel)
-        self._tasks = [asyncio.create_task(part.serve()) for part in (self.worker, self._indexer, early)] if work else []
+        self._intake = Intake(kernel, self._indexer.wake)
+        self._tasks = [asyncio.create_task(part.serve()) for part in (self.worker, self._indexer, self._intake, early)] if work else []
 
     @classmethod
     async def open(
@@ -227,7 +229,7 @@ class Runtime:
         """The run's events, stored and then live; ends after RunEnded."""
         async for _, event in following.follow(self.kernel, run_id, after_seq):
             if isinstance(event, RunEnded):
-                self._indexer.wake()
+                self._indexer.run_ended()
             yield event
 
     async def listen(self, conversation_id: UUID) -> AsyncIterator[Event]:
@@ -301,6 +303,10 @@ class Runtime:
         if plan is None:
             return None
         return compacted(await compact(kernel, resident, policy, window, plan, Cause.asked))
+
+    def take_in_soon(self) -> None:
+        """A file was uploaded."""
+        self._intake.wake()
 
     def index_soon(self) -> None:
         """Texts were stored that want their vectors."""

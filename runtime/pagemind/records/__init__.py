@@ -5,7 +5,20 @@ from pagemind.records.agents import Agent, Tenant
 from pagemind.records.base import Json, now
 from pagemind.records.conversations import Conversation, Message, Role
 from pagemind.records.edits import Append, Edit, Insert, Replace, Revert, Rewrite, edit_to_json
-from pagemind.records.files import AgentFile, AgentFolder, File, FileState, Folder
+from pagemind.records.files import (
+    AgentFile,
+    AgentFolder,
+    File,
+    FileHit,
+    FileMatch,
+    FileMatches,
+    FileRequest,
+    FilesOpened,
+    FileState,
+    FileView,
+    Folder,
+    Shelf,
+)
 from pagemind.records.inputs import Approval, Input, Request
 from pagemind.records.memory import (
     AgentArchive,
@@ -20,6 +33,7 @@ from pagemind.records.memory import (
 )
 from pagemind.records.paging import Cause, Epoch, PageFault
 from pagemind.records.prompt import (
+    ArgumentsPiece,
     CallPiece,
     CallRequest,
     Completion,
@@ -48,6 +62,7 @@ __all__ = [
     "Append",
     "Approval",
     "Archive",
+    "ArgumentsPiece",
     "Block",
     "BlockIdentity",
     "BlockRevision",
@@ -59,7 +74,13 @@ __all__ = [
     "Edit",
     "Epoch",
     "File",
+    "FileHit",
+    "FileMatch",
+    "FileMatches",
+    "FileRequest",
     "FileState",
+    "FileView",
+    "FilesOpened",
     "Folder",
     "Identity",
     "Input",
@@ -88,6 +109,7 @@ __all__ = [
     "RunState",
     "Scope",
     "Segments",
+    "Shelf",
     "Step",
     "StopReason",
     "StoredTool",

@@ -1,5 +1,6 @@
 """Documents: folders of files that agents open, search and read."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
@@ -91,3 +92,74 @@ class AgentFile(SQLModel, table=True):
     """``Agent.files_revision`` at which it was last opened or closed."""
     used_at: datetime | None = moment()
     created_at: datetime = timestamp()
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A folder as an agent sees it in its window: at most the first of its files, and the views of those that are open."""
+
+    name: str
+    description: str
+    instructions: str
+    files_total: int
+    files: tuple[str, ...]
+    views: tuple[tuple[str, str], ...]
+    """Name and view of each open file."""
+
+
+@dataclass(frozen=True)
+class FileRequest:
+    """Which part of which file to open: the lines behind the first ``offset``, at most ``length``; None: all that fits."""
+
+    name: str
+    offset: int = 0
+    length: int | None = None
+
+
+@dataclass(frozen=True)
+class FileView:
+    """A part of a file as the model reads it, with the lines it shows, from 1."""
+
+    name: str
+    text: str
+    first_line: int
+    last_line: int
+    total_lines: int
+
+
+@dataclass(frozen=True)
+class FilesOpened:
+    """What came of opening files: their views, and the names of those that were closed for it."""
+
+    views: tuple[FileView, ...]
+    closed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FileMatch:
+    """A line that matches, with its neighbours, under their numbers."""
+
+    name: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class FileMatches:
+    """A page of the matches, and how many there are in all, by file."""
+
+    total: int
+    by_file: tuple[tuple[str, int], ...]
+    matches: tuple[FileMatch, ...]
+
+
+@dataclass(frozen=True)
+class FileHit:
+    """A piece of a file that a search found, and where in the file it stands."""
+
+    name: str
+    text: str
+    first_line: int | None
+    last_line: int | None
+    heading: str
+    score: float

@@ -1,7 +1,182 @@
-"""``/v1``: passages."""
+"""``/v1/agents/{id}/archival-memory`` and ``/v1/passages``: what agents keep beyond their window."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from pagemind.api.here import Caller
+from pagemind.api.ids import AgentId, ArchiveId, PassageId, wire_id
+from pagemind.api.letta.passage_json import embedding_config, passage_json
+from pagemind.api.pages import LIMIT_MOST, cursor
+from pagemind.api.problems import not_found
+from pagemind.api.values import Moment, Tag, Tags
+from pagemind.engine import archival
+from pagemind.engine.archival import Draft, Wanted
+from pagemind.errors import UnknownAgent
+from pagemind.records import Agent, Json
+from pagemind.store import agents, archives, passages
+from pagemind.store.database import AsyncSession
+from pagemind.store.keyset import Slice
+from pagemind.store.passages import Within
 
 router = APIRouter(tags=["passages"])
+
+QUERY_LIMIT_CHARS = 20_000
+TOP_K = 10
+TextQuery = Annotated[str, Query(max_length=QUERY_LIMIT_CHARS)]
+
+
+class PassageCreate(BaseModel):
+    """A passage to store."""
+
+    text: str
+    tags: Tags | None = None
+    created_at: Moment | None = None
+
+
+class PassageSearch(BaseModel):
+    """What to look for in the archives; the newest passages where there is no query."""
+
+    query: Annotated[str, Field(max_length=QUERY_LIMIT_CHARS)] | None = None
+    agent_id: AgentId | None = None
+    archive_id: ArchiveId | None = None
+    tags: Tags | None = None
+    tag_match_mode: Literal["any", "all"] = "any"
+    start_date: Moment | None = None
+    end_date: Moment | None = None
+    limit: int = Field(default=50, ge=1, le=100)
+
+
+@router.post("/v1/agents/{agent_id}/archival-memory")
+async def create_passage(here: Caller, agent_id: AgentId, asked: PassageCreate) -> list[dict[str, Any]]:
+    """Store a passage in the archive that the agent writes to."""
+    draft = Draft(asked.text, asked.tags or (), asked.created_at)
+    try:
+        passage = await archival.insert(here.runtime.kernel, agent_id, draft, here.author)
+    except UnknownAgent:
+        raise not_found("agent", wire_id("agent", agent_id)) from None
+    here.runtime.index_soon()
+    return [passage_json(passage, embedding_config(here.runtime.kernel))]
+
+
+@router.get("/v1/agents/{agent_id}/archival-memory")
+async def list_passages(
+    here: Caller,
+    agent_id: AgentId,
+    after: Annotated[str | None, Query(max_length=100)] = None,
+    before: Annotated[str | None, Query(max_length=100)] = None,
+    limit: Annotated[int | None, Query(ge=0, le=LIMIT_MOST)] = 100,
+    search: TextQuery | None = None,
+    ascending: bool | None = True,
+) -> list[dict[str, Any]]:
+    """The passages of the agent's archives, the oldest first."""
+    page = Slice(
+        limit=LIMIT_MOST if limit is None else limit,
+        before=cursor("passage", before),
+        after=cursor("passage", after),
+        descending=ascending is False,
+    )
+    async with here.transaction() as session:
+        await known_agent(session, agent_id)
+        found = await passages.page(session, page, agent_id=agent_id, words=search or "")
+    config = embedding_config(here.runtime.kernel)
+    return [passage_json(passage, config) for passage in found]
+
+
+@router.get("/v1/agents/{agent_id}/archival-memory/search")
+async def search_archival_memory(
+    here: Caller,
+    agent_id: AgentId,
+    query: TextQuery,
+    tags: Annotated[list[Tag] | None, Query(max_length=200)] = None,
+    tag_match_mode: Literal["any", "all"] = "any",
+    top_k: Annotated[int | None, Query(ge=1)] = None,
+    start_datetime: Moment | None = None,
+    end_datetime: Moment | None = None,
+) -> dict[str, Any]:
+    """The agent's passages for the query by words and by meaning, the best first."""
+    async with here.transaction() as session:
+        agent = await known_agent(session, agent_id)
+    wanted = Wanted(
+        agent_id,
+        Within.agent,
+        query,
+        tags or (),
+        all_tags=tag_match_mode == "all",
+        after=start_datetime,
+        before=end_datetime,
+        limit=min(top_k or TOP_K, LIMIT_MOST),
+    )
+    zone = zone_of(agent)
+    results: list[Json] = [
+        {
+            "id": wire_id("passage", passage.id),
+            "timestamp": local(passage.created_at, zone),
+            "content": passage.text,
+            "tags": passage.tags,
+        }
+        for passage, _ in await archival.search(here.runtime.kernel, wanted)
+    ]
+    return {"results": results, "count": len(results)}
+
+
+@router.delete("/v1/agents/{agent_id}/archival-memory/{memory_id}")
+async def delete_passage(here: Caller, agent_id: AgentId, memory_id: PassageId) -> dict[str, str]:
+    """Take a passage out of the agent's sight."""
+    async with here.transaction() as session:
+        await known_agent(session, agent_id)
+        await passages.remove(session, memory_id, agent_id=agent_id)
+    return {"message": f"Memory id={wire_id('passage', memory_id)} successfully deleted"}
+
+
+@router.post("/v1/passages/search")
+async def search_passages(here: Caller, asked: PassageSearch) -> list[dict[str, Any]]:
+    """Passages of one agent's archives, of one archive or of all, the best first."""
+    within, owner = Within.tenant, None
+    async with here.transaction() as session:
+        if asked.agent_id is not None:
+            within, owner = Within.agent, (await known_agent(session, asked.agent_id)).id
+        if asked.archive_id is not None:
+            within, owner = Within.archive, (await archives.get(session, asked.archive_id)).id
+    wanted = Wanted(
+        owner,
+        within,
+        asked.query or None,
+        asked.tags or (),
+        all_tags=asked.tag_match_mode == "all",
+        after=asked.start_date,
+        before=asked.end_date,
+        limit=asked.limit,
+    )
+    found = await archival.search(here.runtime.kernel, wanted)
+    config = embedding_config(here.runtime.kernel)
+    return [{"passage": passage_json(passage, config), "score": score, "metadata": {}} for passage, score in found]
+
+
+async def known_agent(session: AsyncSession, agent_id: AgentId) -> Agent:
+    """The agent; 404 with its id."""
+    try:
+        return await agents.get(session, agent_id)
+    except UnknownAgent:
+        raise not_found("agent", wire_id("agent", agent_id)) from None
+
+
+def zone_of(agent: Agent) -> ZoneInfo:
+    """Where the agent's clock is."""
+    try:
+        return ZoneInfo(str(agent.extra.get("timezone") or "UTC"))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")
+
+
+def local(moment: datetime, zone: ZoneInfo) -> str:
+    """The time by that clock."""
+    try:
+        return moment.astimezone(zone).isoformat()
+    except OverflowError:
+        return moment.isoformat()
