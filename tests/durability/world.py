@@ -85,7 +85,19 @@ def kill_database(runtime: Runtime) -> None:
     assert runtime.kernel.database.embedded is not None
     pid = runtime.kernel.database.embedded.pid
     assert pid is not None
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    backends = children.read_text().split() if children.exists() else []
     os.kill(pid, signal.SIGKILL)
+    # A backend that has not noticed yet would still store what it is sent, and rightly so: it is kept.
+    while any(alive(Path(f"/proc/{backend}/stat")) for backend in backends):
+        time.sleep(0.005)
+
+
+def alive(stat: Path) -> bool:
+    try:
+        return stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def assert_well_formed(history: Sequence[Message]) -> None:
