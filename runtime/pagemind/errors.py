@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from typing import ClassVar
+from uuid import UUID
 
 
 class PagemindError(Exception):
@@ -125,6 +126,13 @@ class BadInput(PagemindError):
     exit_status = 2
 
 
+class BlockOverLimit(BadInput):
+    """The value of block {label!r} would have {length} characters, and its limit is {limit}.
+    Fix: shorten it, or raise the limit with it."""
+
+    code = "block_over_limit"
+
+
 class EmptyMessage(BadInput):
     """The message is empty. Fix: write something."""
 
@@ -191,6 +199,23 @@ class IdempotencyConflict(PagemindError):
     """The idempotency key {key!r} was used before with another body. Fix: use a new key for a new message."""
 
     code = "idempotency_conflict"
+
+
+class PendingApproval(PagemindError):
+    """Calls of this conversation wait for an answer, and a message may not come between. Fix: approve or deny the calls of
+    message {message_id} first, or cancel them."""
+
+    code = "pending_approval"
+
+    def __init__(self, evidence: str = "", /, *, message_id: UUID) -> None:
+        super().__init__(evidence, message_id=message_id)
+        self.message_id = message_id
+
+
+class UnknownApproval(BadInput):
+    """The approvals {given} do not answer the calls that wait: {expected}. Fix: answer each of those once, and no others."""
+
+    code = "unknown_approval"
 
 
 # --- a run -----------------------------------------------------------------------------------------------------------

@@ -49,6 +49,8 @@ STATUS: tuple[tuple[type[PagemindError], int], ...] = (
     (said.MessageTooLong, 413),
     (said.FileTooLarge, 413),
     (said.UnknownFileType, 415),
+    (said.UnknownApproval, 400),
+    (said.PendingApproval, 409),
     (said.BadInput, 422),
     (said.ToolRefusal, 400),
     (said.ConversationBusy, 409),
@@ -95,6 +97,9 @@ def problem_of(error: PagemindError) -> Problem:
         case said.ReasonerError():
             told = {"type": LLM_TYPES.get(status, "llm_error"), "message": error.cause, "detail": error.evidence}
             return Problem(status, str(error), headers=headers, body={"error": told})
+        case said.PendingApproval():
+            told = {"code": "PENDING_APPROVAL", "message": str(error), "pending_request_id": f"message-{error.message_id}"}
+            return conflict(told)
         case said.UnstorableValue():
             return unprocessable(str(error))
         case said.StoreConflict():

@@ -1,17 +1,16 @@
 """The pager: what leaves the window, and when. Pure: counts in, a plan out.
 
 Eviction goes from a high watermark down to a low one in one big stride, so that the prompt's prefix stands still in between
-(DESIGN.md, *Paging*). It moves whole exchanges (one run: an input and everything up to the reply), oldest first; the newest
-exchange, and with it every open tool call, always stays.
+(DESIGN.md, *Paging*). It moves whole exchanges (an input and everything up to the reply: one run, or several where calls waited
+for an answer), oldest first; the newest exchange, and with it every open tool call, always stays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
-from pagemind.records import Message
+from pagemind.records import Message, Role
 
 
 @dataclass(frozen=True)
@@ -76,8 +75,28 @@ class Eviction:
 
 
 def exchanges(messages: Sequence[Message]) -> list[tuple[Message, ...]]:
-    """The messages by exchange, in order."""
-    return [tuple(group) for _, group in groupby(messages, key=lambda message: message.run_id)]
+    """The messages by exchange, in order.
+
+    A run that begins with the returns of calls goes on with the exchange of those; what was there before any run (imported,
+    forked) has an exchange from each input to the next.
+    """
+    found: list[list[Message]] = []
+    before: Message | None = None
+    for message in messages:
+        if before is None or _begins(before, message):
+            found.append([])
+        found[-1].append(message)
+        before = message
+    return [tuple(exchange) for exchange in found]
+
+
+def _begins(before: Message, message: Message) -> bool:
+    """Whether an exchange begins with the message."""
+    if message.role == Role.tool:
+        return False
+    if message.run_id is None and before.run_id is None:
+        return message.role == Role.user and before.role != Role.user
+    return message.run_id != before.run_id
 
 
 def plan_eviction(
