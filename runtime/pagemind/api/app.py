@@ -77,8 +77,8 @@ FAILURES: dict[int | str, dict[str, Any]] = {
 }
 
 ROUTERS = (
-    health, agents, blocks, core_memory, messages, conversations, runs, steps, tools, mcp_servers, archives, passages, folders, agent_files,
-    identities, models, tags, chat, responses, embeddings, openai_models, documents, refused,
+    health, agents, blocks, core_memory, messages, conversations, runs, steps, tools, mcp_servers, archives, passages, folders,
+    agent_files, identities, models, tags, chat, responses, embeddings, openai_models, documents, refused,
 )  # fmt: skip
 
 
