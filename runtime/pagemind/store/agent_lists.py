@@ -71,11 +71,8 @@ async def count(session: AsyncSession, wanted: AgentFilter | None = None) -> int
     return int((await session.execute(select(func.count()).select_from(query.subquery()))).scalar_one())
 
 
-async def tags(
-    session: AsyncSession, page: Slice | None, *, after: str | None, before: str | None, text: str | None
-) -> list[str]:
+async def tags(session: AsyncSession, page: Slice, *, after: str | None, before: str | None, text: str | None) -> list[str]:
     """The tags of all agents, each once, by name, from behind ``after`` or up to ``before``."""
-    page = page or Slice(descending=False)
     tag = func.unnest(col(Agent.tags)).label("tag")
     each = select(tag).where(col(Agent.deleted_at).is_(None)).distinct().subquery()
     query = select(each.c.tag)

@@ -96,8 +96,17 @@ async def next_position(session: AsyncSession, agent_id: UUID) -> int:
     return int((await session.execute(query)).scalar_one())
 
 
+async def is_label_taken(session: AsyncSession, block_id: UUID, label: str) -> bool:
+    """Whether an agent that has the block has another one of that label."""
+    having = select(col(AgentBlock.agent_id)).where(col(AgentBlock.block_id) == block_id)
+    query = select(col(AgentBlock.block_id)).where(
+        col(AgentBlock.agent_id).in_(having), col(AgentBlock.label) == label, col(AgentBlock.block_id) != block_id
+    )
+    return (await session.execute(query.limit(1))).first() is not None
+
+
 async def relabel(session: AsyncSession, block: Block, label: str) -> None:
-    """Give a locked block another label, in every window; StoreConflict where an agent has one of that label."""
+    """Give a locked block another label, in every window."""
     block.label = label
     await session.flush()
     await session.execute(

@@ -8,9 +8,10 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, Field
 
 from pagemind.api.letta.block_json import EXTRA
-from pagemind.api.problems import unprocessable
 from pagemind.api.values import Metadata, Tags, Words, cleaned
 from pagemind.definitions.schema import MAX_BLOCK_CHARS
+from pagemind.engine.blocks import BlockChanges
+from pagemind.errors import BlockOverLimit
 from pagemind.records import Block, Json
 
 DEFAULT_LIMIT_CHARS = 100_000
@@ -49,17 +50,17 @@ class BlockCreate(BlockExtra):
     """A block to make."""
 
     label: Label
-    value: Value
+    value: Value = ""
     limit: Limit | None = None
     description: Words | None = None
     read_only: bool = False
     tags: Tags | None = None
 
     def block(self, tenant_id: UUID) -> Block:
-        """The new block; 422 where its value is longer than its limit."""
+        """The new block; BlockOverLimit."""
         limit = self.limit or DEFAULT_LIMIT_CHARS
         if len(self.value) > limit:
-            raise too_long(self.label, len(self.value), limit)
+            raise BlockOverLimit(label=self.label, length=len(self.value), limit=limit)
         return Block(
             tenant_id=tenant_id,
             label=self.label,
@@ -82,7 +83,14 @@ class BlockUpdate(BlockExtra):
     read_only: bool | None = None
     tags: Tags | None = None
 
-
-def too_long(label: str, length: int, limit: int) -> Exception:
-    """422: the value does not fit."""
-    return unprocessable(f"The value of block {label!r} has {length} characters and its limit is {limit}.")
+    def changes(self) -> BlockChanges:
+        """The same in the engine's words."""
+        return BlockChanges(
+            label=self.label,
+            value=self.value,
+            limit_chars=self.limit,
+            description=self.description,
+            read_only=self.read_only,
+            tags=None if self.tags is None else tuple(dict.fromkeys(self.tags)),
+            extra=self.kept(),
+        )

@@ -7,9 +7,19 @@ from uuid import UUID
 
 from pagemind.api.ids import wire_id
 from pagemind.api.letta.names import organization_id
+from pagemind.api.problems import not_found
+from pagemind.errors import UnknownRecord
 from pagemind.records import AgentIdentity, BlockIdentity, Identity, Json
 from pagemind.store import identities
 from pagemind.store.database import AsyncSession
+
+
+async def known_identity(session: AsyncSession, identity_id: UUID, *, lock: bool = False) -> Identity:
+    """The identity, locked until the transaction ends if ``lock``; 404."""
+    try:
+        return await identities.get(session, identity_id, lock=lock)
+    except UnknownRecord:
+        raise not_found("identity", wire_id("identity", identity_id)) from None
 
 
 async def identities_json(session: AsyncSession, tenant_id: UUID, found: Sequence[Identity]) -> dict[UUID, Json]:
