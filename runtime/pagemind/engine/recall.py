@@ -17,7 +17,6 @@ from pagemind.store.passages import Within
 POOL = 100
 """How many candidates each signal names."""
 FILLED_AT_ONCE = 64
-FILL_SECONDS = 2.0
 
 
 async def recall_passages(
@@ -66,7 +65,8 @@ def unspoken(found: Sequence[PassageHit], best: Sequence[PassageHit]) -> list[Pa
 async def fill(kernel: Kernel, owner: UUID | None, within: Within) -> None:
     """Give vectors to what was stored just now, so that it is found by its meaning at once.
 
-    The indexer would, too, in its own time. An embedder that is slow or fails is not waited for: then words must do.
+    The indexer would, too, in its own time. An embedder that takes longer than a query may, or fails, is not waited for: then
+    words must do.
     """
     model = kernel.embedder.name
     async with kernel.database.transaction() as session:
@@ -74,7 +74,7 @@ async def fill(kernel: Kernel, owner: UUID | None, within: Within) -> None:
     if not fresh:
         return
     try:
-        async with asyncio.timeout(FILL_SECONDS):
+        async with asyncio.timeout(kernel.settings.embed_seconds):
             vectors = await kernel.embedder.embed([each.text for each in fresh], kind="document")
     except (EmbedderError, TimeoutError):
         return

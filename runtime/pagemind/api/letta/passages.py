@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from pagemind.api.here import Caller
 from pagemind.api.ids import AgentId, ArchiveId, PassageId, wire_id
 from pagemind.api.letta.passage_json import embedding_config, passage_json
 from pagemind.api.pages import LIMIT_MOST, cursor
-from pagemind.api.problems import not_found
+from pagemind.api.problems import not_found, unprocessable
 from pagemind.api.values import Moment, Tag, Tags
 from pagemind.engine import archival
 from pagemind.engine.archival import Draft, Wanted
@@ -92,20 +92,23 @@ async def list_passages(
 async def search_archival_memory(
     here: Caller,
     agent_id: AgentId,
-    query: TextQuery,
+    request: Request,
+    query: TextQuery | None = None,
     tags: Annotated[list[Tag] | None, Query(max_length=200)] = None,
     tag_match_mode: Literal["any", "all"] = "any",
     top_k: Annotated[int | None, Query(ge=1)] = None,
     start_datetime: Moment | None = None,
     end_datetime: Moment | None = None,
 ) -> dict[str, Any]:
-    """The agent's passages for the query by words and by meaning, the best first."""
+    """The agent's passages for the query by words and by meaning, the best first; none for an empty query."""
+    if query is None and "query" not in request.query_params:
+        raise unprocessable("The query is missing: give `query`.")
     async with here.transaction() as session:
         agent = await known_agent(session, agent_id)
     wanted = Wanted(
         agent_id,
         Within.agent,
-        query,
+        query or "",
         tags or (),
         all_tags=tag_match_mode == "all",
         after=start_datetime,
