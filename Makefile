@@ -38,7 +38,7 @@ make_venv     = { [ -x $(1)/bin/python ] && $(1)/bin/python -c '$(NEWER)' && $(1
 	{ $(FIND_PYTHON); "$$python" -m venv --clear $(1) >&2 || { echo "$$python -m venv failed (Debian: apt install python3-venv)" >&2; exit 1; }; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install chat serve test lint fmt crash demo bench bench-faults bench-embedder bench-prefix bench-staleness fuzz-api up vllm vllm-cpu clean
+.PHONY: help install chat serve test lint fmt crash demo bench bench-faults bench-embedder bench-prefix bench-server bench-staleness fuzz-api up vllm vllm-cpu clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):[^#]*## /\1	/' \
@@ -69,6 +69,9 @@ demo: $(INSTALLED) ## page a long conversation, then ask about it (DATA=conversa
 
 bench: $(INSTALLED) ## the runtime's own speed (JSON=figures.json)
 	@exec $(PAGEMIND) bench $(FIGURES) $(ARGS)
+
+bench-server: $(INSTALLED) ## the server on a real socket, with a reasoner that takes no time (JSON=figures.json)
+	@exec $(PAGEMIND) bench-server $(FIGURES) $(ARGS)
 
 bench-embedder: $(INSTALLED) ## the embedder at BGE-M3's shape, on a GPU where there is one (JSON=figures.json)
 	@exec $(PAGEMIND) bench-embedder $(FIGURES) $(ARGS)

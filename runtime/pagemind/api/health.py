@@ -13,7 +13,7 @@ from pagemind import __version__
 from pagemind.api.here import Caller, Here
 from pagemind.api.http_metrics import HttpMetrics
 from pagemind.api.problems import Problem
-from pagemind.engine.metrics import all_metrics_text
+from pagemind.engine.metrics import all_metrics_text, process_metrics_text
 from pagemind.errors import StoreError
 
 router = APIRouter(tags=["health"])
@@ -87,4 +87,6 @@ async def metrics(request: Request, here: Caller) -> PlainTextResponse:
         raise Problem(HTTPStatus.FORBIDDEN, "Metrics are the operator's: they are of all tenants.")
     scraped: Scraped = request.app.state.scraped
     counted: HttpMetrics = request.app.state.metrics
-    return PlainTextResponse(await scraped.refresh(here) + counted.text(), media_type=PROMETHEUS)
+    totals = await scraped.refresh(here)
+    text = totals + counted.text() + process_metrics_text(here.runtime.kernel.database)
+    return PlainTextResponse(text, media_type=PROMETHEUS)

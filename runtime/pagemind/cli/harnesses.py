@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from pagemind.cli.launch import launch
 from pagemind.cli.options import settings_of
 
 Figures = Annotated[Path | None, typer.Option(help="Also write the figures to this file, as one JSON object.")]
@@ -18,6 +19,8 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel="Measure")(bench)
     app.command(rich_help_panel="Measure")(bench_embedder)
     app.command("bench-faults", rich_help_panel="Measure")(bench_faults)
+    app.command("bench-server", rich_help_panel="Measure")(bench_server)
+    app.command("serve-stub", hidden=True)(serve_stub)
     app.command("bench-prefix", rich_help_panel="Measure")(bench_prefix)
     app.command("bench-staleness", rich_help_panel="Measure")(bench_staleness)
     app.command(rich_help_panel="Measure")(crash)
@@ -68,6 +71,25 @@ def bench(
     """
     module = importlib.import_module("pagemind.cli.bench")
     raise typer.Exit(module.bench(quick=quick, figures=figures))
+
+
+def bench_server(
+    quick: Annotated[bool, typer.Option("--quick", help="As little as shows that it works.")] = False,
+    memory_runs: Annotated[int | None, typer.Option(help="Runs over which memory is to stay flat (20,000).", min=64)] = None,
+    figures: Figures = None,
+) -> None:
+    """Measure the server on a real socket: messages, agents at once, streams, passages, and what a run costs.
+
+    A server process of its own in a home folder that is gone afterwards, with a reasoner and an embedder that take no time; the
+    client is a lean one in this process. Each figure is the median of three.
+    """
+    module = importlib.import_module("pagemind.cli.bench_server")
+    raise typer.Exit(module.bench_server(quick=quick, memory_runs=memory_runs, figures=figures))
+
+
+def serve_stub(context: typer.Context) -> None:
+    """Serve with a reasoner and an embedder that take no time, for `pagemind bench-server`."""
+    launch(context, "serve_stub:serve_stub")
 
 
 def bench_prefix(

@@ -29,6 +29,8 @@ from pagemind.engine.keys import any_key
 from pagemind.engine.runtime import Runtime
 from pagemind.engine.tenancies import tenancies
 from pagemind.errors import UsageError
+from pagemind.model.embedder import Embedder
+from pagemind.model.reasoner import Reasoner
 from pagemind.settings import Settings
 from pagemind.store.database import Database
 
@@ -57,15 +59,24 @@ class KeyNeeded(UsageError):
     code = "key_needed"
 
 
-async def serve(settings: Settings, *, host: str | None, port: int | None, as_json: bool) -> int:
-    """Serve until interrupted; the exit status."""
+async def serve(
+    settings: Settings,
+    *,
+    host: str | None,
+    port: int | None,
+    as_json: bool,
+    reasoner: Reasoner | None = None,
+    embedder: Embedder | None = None,
+) -> int:
+    """Serve until interrupted; the exit status. Reasoner and embedder are the configured ones unless given."""
     host, port = host or settings.serve_host, settings.serve_port if port is None else port
     listening = bound(host, port)
     try:
         if not is_loopback(host):
             await refuse_without_key(settings, host)
         allow_many_files()
-        async with await Runtime.open(settings, tell=say_local) as runtime, tenancies(runtime) as opened:
+        opening = Runtime.open(settings, reasoner=reasoner, embedder=embedder, tell=say_local)
+        async with await opening as runtime, tenancies(runtime) as opened:
             app = make_app(opened, settings, host=host, tell=tell_as_json if as_json else None)
             server = Announced(config(app, settings), runtime, as_json=as_json)
             await server.serve(sockets=[listening])

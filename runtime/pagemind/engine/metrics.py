@@ -147,3 +147,22 @@ def as_text(metrics: Iterable[Metric]) -> str:
     registry = CollectorRegistry()
     registry.register(Gathered(metrics))
     return generate_latest(registry).decode()
+
+
+class ProcessCollector:
+    """Shows what this process has done so far."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics."""
+        trips = self._database.round_trips
+        yield CounterMetricFamily("pagemind_database_round_trips", "Times this process waited for PostgreSQL.", value=trips)
+
+
+def process_metrics_text(database: Database) -> str:
+    """What this process has done, in the text format 0.0.4."""
+    registry = CollectorRegistry()
+    registry.register(ProcessCollector(database))
+    return generate_latest(registry).decode()

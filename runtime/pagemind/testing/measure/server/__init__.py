@@ -1,0 +1,1 @@
+"""The server's speed: a real server process on a real socket, with a reasoner that takes no time, and a lean client."""
