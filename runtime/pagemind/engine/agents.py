@@ -9,10 +9,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from pagemind.engine.runtime import Runtime
+from pagemind.engine import files
 from pagemind.errors import LabelTaken, UnknownRecord
 from pagemind.records import Agent, AgentIdentity, Block, Conversation
-from pagemind.store import agent_runs, agents, archives, block_lists, blocks, conversations, identities
+from pagemind.store import agent_runs, agents, archives, block_lists, blocks, conversations, folders, identities
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Belongings:
     block_ids: Sequence[UUID] = ()
     identity_ids: Sequence[UUID] = ()
     archive_ids: Sequence[UUID] = ()
+    folder_ids: Sequence[UUID] = ()
 
 
 async def make(session: AsyncSession, agent: Agent, belongings: Belongings, *, author: str) -> Conversation:
@@ -40,6 +41,8 @@ async def make(session: AsyncSession, agent: Agent, belongings: Belongings, *, a
     for archive_id in belongings.archive_ids:
         await archives.get(session, archive_id)
         await archives.attach(session, agent, archive_id)
+    for folder_id in belongings.folder_ids:
+        await files.attach(session, agent, folder_id)
     return await conversations.add(session, Conversation(tenant_id=agent.tenant_id, agent_id=agent.id, main=True))
 
 
@@ -82,14 +85,20 @@ async def put_identities(session: AsyncSession, agent: Agent, identity_ids: Sequ
     await identities.attach(session, AgentIdentity, agent.tenant_id, [(agent.id, each) for each in identity_ids])
 
 
-async def remove(runtime: Runtime, agent_id: UUID) -> None:
-    """Take the agent out of sight and cancel its runs; what it shared with others stays. UnknownAgent."""
-    async with runtime.kernel.database.transaction() as session:
-        agent = await agents.lock(session, agent_id)
-        going = await agent_runs.unfinished(session, agent.id)
-        await agents.remove(session, agent)
-    for run_id in going:
-        await runtime.cancel(run_id)
+async def put_folders(session: AsyncSession, agent: Agent, folder_ids: Sequence[UUID]) -> None:
+    """Let a locked agent read exactly these folders. UnknownRecord."""
+    standing = {folder.id for folder in await folders.attached(session, agent.id)}
+    for folder_id in folder_ids:
+        await files.attach(session, agent, folder_id)
+    for folder_id in standing.difference(folder_ids):
+        await files.detach(session, agent, folder_id)
+
+
+async def remove(session: AsyncSession, agent_id: UUID) -> list[UUID]:
+    """Take the agent out of sight; what it shared with others stays. Gives back its runs, to be cancelled. UnknownAgent."""
+    agent = await agents.lock(session, agent_id)
+    await agents.remove(session, agent)
+    return await agent_runs.unfinished(session, agent.id)
 
 
 async def known_blocks(session: AsyncSession, block_ids: Sequence[UUID]) -> list[Block]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
@@ -97,6 +97,20 @@ async def attached(session: AsyncSession, agent_id: UUID) -> list[Folder]:
         .order_by(col(AgentFolder.created_at), col(Folder.id))
     )
     return list((await session.execute(query)).scalars())
+
+
+async def of_agents(session: AsyncSession, agent_ids: Collection[UUID]) -> dict[UUID, list[Folder]]:
+    """The folders that each of the agents may read, the oldest first."""
+    query = (
+        select(col(AgentFolder.agent_id), Folder)
+        .join(AgentFolder, (col(AgentFolder.tenant_id) == Folder.tenant_id) & (col(AgentFolder.folder_id) == Folder.id))
+        .where(col(AgentFolder.agent_id).in_(agent_ids))
+        .order_by(col(Folder.created_at), col(Folder.id))
+    )
+    found: dict[UUID, list[Folder]] = {agent_id: [] for agent_id in agent_ids}
+    for agent_id, folder in (await session.execute(query)).tuples():
+        found[agent_id].append(folder)
+    return found
 
 
 async def attach(session: AsyncSession, agent: Agent, folder_id: UUID) -> bool:

@@ -12,7 +12,7 @@ from pagemind.api.ids import ArchiveId, BlockId, FolderId, IdentityId, MessageId
 from pagemind.api.letta.agent_kinds import AgentKind
 from pagemind.api.letta.block_bodies import BlockCreate
 from pagemind.api.letta.model_json import MOST_TOKENS, WINDOW_LEAST, WINDOW_MOST, OldConfig, Settings
-from pagemind.api.letta.tool_rules import ToolRules
+from pagemind.api.letta.tool_rules import ToolRules, kept_rules
 from pagemind.api.values import Metadata, Moment, Name, Tags, Words, cleaned
 from pagemind.definitions.schema import MAX_TEXT_CHARS
 from pagemind.records import Json
@@ -132,7 +132,7 @@ class AgentBody(AgentExtra):
 
     def rules(self) -> list[Json]:
         """The rules as they are kept."""
-        return [rule.model_dump(mode="json") for rule in self.tool_rules or ()]
+        return kept_rules(self.tool_rules or ())
 
 
 class AgentCreate(AgentBody):

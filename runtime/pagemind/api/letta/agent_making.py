@@ -30,6 +30,7 @@ async def made(here: Here, session: AsyncSession, asked: AgentCreate) -> Agent:
         block_ids=asked.block_ids or (),
         identity_ids=asked.identity_ids or (),
         archive_ids=asked.archive_ids or (),
+        folder_ids=asked.folders or (),
     )
     await making.make(session, agent, belongings, author=here.author)
     return agent
@@ -117,6 +118,8 @@ async def changed(here: Here, session: AsyncSession, agent: Agent, asked: AgentU
         await making.put_blocks(session, agent, asked.block_ids)
     if asked.identity_ids is not None:
         await making.put_identities(session, agent, asked.identity_ids)
+    if asked.folders is not None:
+        await making.put_folders(session, agent, asked.folders)
     return await agents.save(session, agent)
 
 

@@ -14,6 +14,7 @@ from pagemind.api.ids import built_in_id, wire_id
 from pagemind.api.letta.agent_kinds import shown_kind
 from pagemind.api.letta.agent_tools import shown_tools
 from pagemind.api.letta.block_json import block_json
+from pagemind.api.letta.folder_json import folder_json
 from pagemind.api.letta.identity_json import identities_json
 from pagemind.api.letta.model_json import default_handle, embedding_handle, llm_config, shown_settings
 from pagemind.api.letta.names import organization_id, user_id
@@ -23,7 +24,7 @@ from pagemind.api.problems import not_found
 from pagemind.api.times import optional_stamp, stamp
 from pagemind.errors import UnknownAgent
 from pagemind.records import Agent, AgentIdentity, Block, Json
-from pagemind.store import agent_runs, agents, blocks, identities
+from pagemind.store import agent_runs, agents, blocks, folders, identities
 from pagemind.store.agent_runs import LastRun
 from pagemind.store.database import AsyncSession
 
@@ -116,10 +117,17 @@ async def surroundings(here: Here, session: AsyncSession, found: Sequence[Agent]
         blocks=await blocks.of_agents(session, ids) if "blocks" in parts else {},
         tools=await shown_tools(session, here.runtime.kernel, names),
         identities={agent_id: [shown[each.id] for each in some] for agent_id, some in met.items()},
-        sources={},
+        sources=await sources_of(here, session, ids) if "sources" in parts else {},
         messages=await agent_runs.resident_ids(session, ids),
         last=await agent_runs.last_runs(session, ids),
     )
+
+
+async def sources_of(here: Here, session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, list[Json]]:
+    """The folders of each agent."""
+    config = embedding_config(here.runtime.kernel)
+    found = await folders.of_agents(session, ids)
+    return {agent_id: [folder_json(folder, config) for folder in some] for agent_id, some in found.items()}
 
 
 def agent_json(here: Here, agent: Agent, around: Around, parts: Collection[str]) -> Json:

@@ -6,9 +6,10 @@ from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from pagemind.api.ids import built_in_id, wire_id
+from pagemind.api.letta.tool_json import built_in_json, stored_json
 from pagemind.api.problems import bad_request
 from pagemind.engine.kernel import Kernel
-from pagemind.records import Json, StoredTool
+from pagemind.records import Json
 from pagemind.store import agent_tools
 from pagemind.store.database import AsyncSession
 
@@ -39,26 +40,5 @@ async def names_of(session: AsyncSession, kernel: Kernel, ids: Sequence[UUID]) -
 async def shown_tools(session: AsyncSession, kernel: Kernel, names: Collection[str]) -> dict[str, Json]:
     """The tools of these names as the wire has them; a tool that is gone is left out."""
     stored = await agent_tools.named(session, [name for name in names if name not in kernel.registry])
-    built_in = {name: built_in_json(kernel, name) for name in names if name in kernel.registry}
-    return built_in | {name: stored_json(tool) for name, tool in stored.items()}
-
-
-def built_in_json(kernel: Kernel, name: str) -> Json:
-    """A tool that a file defines."""
-    schema = kernel.registry[name].schema
-    return tool_json(built_in_id("tool", name), name, schema.description, schema.parameters)
-
-
-def stored_json(tool: StoredTool) -> Json:
-    """A tool that is stored."""
-    return tool_json(tool.id, tool.name, tool.description, tool.parameters)
-
-
-def tool_json(tool_id: UUID, name: str, description: str, parameters: Json) -> Json:
-    """A tool."""
-    return {
-        "id": wire_id("tool", tool_id),
-        "name": name,
-        "description": description,
-        "json_schema": {"name": name, "description": description, "parameters": parameters},
-    }
+    built_in = {name: built_in_json(kernel, kernel.registry[name]) for name in names if name in kernel.registry}
+    return built_in | {name: stored_json(kernel, tool) for name, tool in stored.items()}

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query
 
 from pagemind.api.here import Caller
 from pagemind.api.ids import AgentId, IdentityId, wire_id
+from pagemind.api.letta import agent_context
 from pagemind.api.letta.agent_bodies import AgentCreate, AgentUpdate
 from pagemind.api.letta.agent_making import changed, made
 from pagemind.api.letta.agent_state import Parts, agent_state, agent_states, known_agent, parts_asked
@@ -22,6 +23,7 @@ from pagemind.store.agent_lists import AgentFilter, AgentOrder
 from pagemind.store.keyset import Slice
 
 router = APIRouter(tags=["agents"])
+router.include_router(agent_context.router)
 
 Asked = Annotated[Parts, Depends(parts_asked)]
 Word = Annotated[str, Query(max_length=500)]
@@ -111,8 +113,9 @@ async def update_agent(here: Caller, agent_id: AgentId, asked: AgentUpdate) -> d
 @router.delete("/v1/agents/{agent_id}")
 async def delete_agent(here: Caller, agent_id: AgentId) -> dict[str, str]:
     """Delete an agent and cancel its runs. Blocks and archives that it shared stay."""
-    try:
-        await making.remove(here.runtime, agent_id)
-    except UnknownAgent:
-        raise not_found("agent", wire_id("agent", agent_id)) from None
+    async with here.transaction() as session:
+        await known_agent(session, agent_id, lock=True)
+        going = await making.remove(session, agent_id)
+    for run_id in going:
+        await here.runtime.cancel(run_id)
     return {"message": f"Agent id={wire_id('agent', agent_id)} successfully deleted"}
