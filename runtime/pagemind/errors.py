@@ -212,6 +212,12 @@ class PendingApproval(PagemindError):
         self.message_id = message_id
 
 
+class BadModel(BadInput):
+    """The model's setting {where} cannot be used: {reason}. Fix: give another value."""
+
+    code = "bad_model"
+
+
 class UnknownApproval(BadInput):
     """The approvals {given} do not answer the calls that wait: {expected}. Fix: answer each of those once, and no others."""
 
@@ -552,6 +558,28 @@ class McpMissing(McpError):
     """The Python package `mcp` is not installed here. Fix: `pip install 'pagemind[mcp]'`."""
 
     code = "mcp_missing"
+
+
+# --- agents that come from elsewhere ----------------------------------------------------------------------------------
+
+
+class BadAgentFile(PagemindError):
+    """The file is no agent file that can be read. Fix: export it again from Letta 0.8 or later."""
+
+    code = "bad_agent_file"
+    exit_status = 2
+
+
+class LettaUnreachable(PagemindError):
+    """The Letta server at {url} does not answer. Fix: check the URL and that it runs, then call the import again."""
+
+    code = "letta_unreachable"
+
+
+class LettaRefused(PagemindError):
+    """The Letta server answered {status} to {call}. Fix: {advice}"""
+
+    code = "letta_refused"
 
 
 # --- definitions -------------------------------------------------------------------------------------------------------

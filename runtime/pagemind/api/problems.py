@@ -56,6 +56,7 @@ STATUS: tuple[tuple[type[PagemindError], int], ...] = (
     (said.ConversationBusy, 409),
     (said.NothingToUndo, 409),
     (said.DefinitionError, 422),
+    (said.BadAgentFile, 400),
     (said.ReasonerTimeout, 504),
     (said.ReasonerUnreachable, 503),
     (said.ReasonerBusy, 429),

@@ -113,7 +113,8 @@ async def bring_in(kernel: Kernel, bundle: Bundle, *, author: str, override_tool
     async with kernel.database.transaction() as session:
         known = await bundles.known(session, Agent, [member.agent.id for member in members])
         fresh = [member for member in members if member.agent.id not in known]
-        tools, left_out = await keep_tools(session, bundle.tools, override=override_tools)
+        own_tools = [tool for tool in bundle.tools if tool.name not in kernel.registry]
+        tools, left_out = await keep_tools(session, own_tools, override=override_tools)
         standing = await bundles.known(session, Block, [block.id for block in bundle.blocks])
         new_blocks = [block for block in bundle.blocks if block.id not in standing]
         await blocks.add(session, new_blocks, author=author)
