@@ -45,7 +45,8 @@ def spoken(messages: Iterable[Message]) -> list[Json]:
     """Messages of the history; the returns of one step are one message of Letta's."""
     found: list[Json] = []
     for is_return, group in groupby(messages, key=lambda message: message.role == Role.tool):
-        found += [returns(list(group))] if is_return else [said(message) for message in group]
+        some = list(group)
+        found += [returns(some)] if is_return else map(said, some)
     return found
 
 
