@@ -89,19 +89,19 @@ async def refresh_provider(here: Caller, provider_id: str) -> dict[str, Any]:
     return provider
 
 
-@router.post("/v1/providers", responses={501: {"description": "A provider is a setting of the server."}})
+@router.post("/v1/providers", include_in_schema=False)
 async def create_provider(here: Caller) -> None:
     """Refused: a provider is a setting of the server."""
     raise fixed()
 
 
-@router.patch("/v1/providers/{provider_id}", responses={501: {"description": "A provider is a setting of the server."}})
+@router.patch("/v1/providers/{provider_id}", include_in_schema=False)
 async def update_provider(here: Caller, provider_id: str) -> None:
     """Refused: a provider is a setting of the server."""
     raise fixed()
 
 
-@router.delete("/v1/providers/{provider_id}", responses={501: {"description": "A provider is a setting of the server."}})
+@router.delete("/v1/providers/{provider_id}", include_in_schema=False)
 async def delete_provider(here: Caller, provider_id: str) -> None:
     """Refused: a provider is a setting of the server."""
     raise fixed()
