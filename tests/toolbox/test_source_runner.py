@@ -96,7 +96,7 @@ async def test_its_folder_is_empty_and_gone_afterwards() -> None:
     outcome = await called("import os\ndef show():\n    open('x', 'w').close()\n    return [os.getcwd(), os.listdir()]\n")
     folder, entries = outcome.value
     assert entries == ["x"]
-    assert not os.path.lexists(folder)
+    assert await within_seconds(lambda: not os.path.lexists(folder))
 
 
 async def test_past_its_time_it_is_killed_with_the_processes_it_started() -> None:
