@@ -90,6 +90,10 @@ class ModelSpec(Spec):
     """Sampling temperature; left out: the server's default."""
     max_reply_tokens: int = Field(default=1024, ge=16, le=1_000_000)
     """Tokens kept free in the window for one reply."""
+    parallel_calls: bool | None = None
+    """Whether one reply may call several tools; left out: the server's default."""
+    response_format: Json | None = None
+    """The form that replies must have, as OpenAI's `response_format`; left out: any text."""
     window_tokens: Annotated[Annotated[int, Field(ge=1024, le=100_000_000)] | None, EMPTY_IS_NONE] = None
     """The context window to work in; left out: the server's; never more than the server's."""
     limits: LimitsSpec = LimitsSpec()

@@ -10,7 +10,9 @@ from pagemind.engine.effects import Effects
 from pagemind.engine.job import Job, RunCancelled, completed
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.replies import to_json
+from pagemind.engine.ruling import Ruling
 from pagemind.faults import reach
+from pagemind.memory.rules import DENIED, VIOLATION, Called, violation
 from pagemind.records import Completion, Step, ToolCall
 from pagemind.store import runs, steps
 from pagemind.toolbox.calls import CallResult, ReadyCall, run_call
@@ -42,24 +44,46 @@ class Returned:
 
 
 async def act(
-    job: Job, kernel: Kernel, intent: Intent, calls: Sequence[ReadyCall], effects: Effects, done: dict[int, CallResult]
+    job: Job,
+    kernel: Kernel,
+    intent: Intent,
+    calls: Sequence[ReadyCall],
+    effects: Effects,
+    done: dict[int, CallResult],
+    ruling: Ruling,
 ) -> list[Returned]:
-    """Run the calls, one after the other. A refusal or failure is a return like any other.
+    """Run the calls, one after the other. A refusal or failure is a return like any other, and so is what a rule says.
 
     ``done`` keeps the results of outside calls, so that acting again on newer blocks does not repeat them.
     """
     returned: list[Returned] = []
     for index, call in enumerate(calls):
-        effects.effect, before = "", len(effects.recalled)
-        if call.spec.effect == "transactional":
-            result = await inside(job, kernel, call, effects)
+        allowed = ruling.allowed(ran(returned))
+        if call.spec.name in allowed.tools:
+            returned.append(Returned(call, await one(job, kernel, intent, index, call, effects, done)))
         else:
-            result = done[index] if index in done else await outside(job, kernel, intent, index, call, effects)
-            done[index] = result
-        effect = effects.effect or result.effect
-        returned.append(Returned(call, replace(result, effect=effect, recalled=tuple(effects.recalled[before:]))))
+            returned.append(Returned(call, stopped(violation(call.spec.name, allowed))))
     reach("act.done")
     return returned
+
+
+def ran(returned: Sequence[Returned]) -> list[Called]:
+    """Those that were called, as the rules count them."""
+    texts = ((each.call.spec.name, each.result.text) for each in returned)
+    return [Called(name, text) for name, text in texts if not text.startswith((VIOLATION, DENIED))]
+
+
+async def one(
+    job: Job, kernel: Kernel, intent: Intent, index: int, call: ReadyCall, effects: Effects, done: dict[int, CallResult]
+) -> CallResult:
+    """Run one call of the reply, the one at ``index``."""
+    effects.effect, before = "", len(effects.recalled)
+    if call.spec.effect == "transactional":
+        result = await inside(job, kernel, call, effects)
+    else:
+        result = done[index] if index in done else await outside(job, kernel, intent, index, call, effects)
+        done[index] = result
+    return replace(result, effect=effects.effect or result.effect, recalled=tuple(effects.recalled[before:]))
 
 
 async def inside(job: Job, kernel: Kernel, call: ReadyCall, effects: Effects) -> CallResult:
@@ -95,10 +119,9 @@ async def outside(job: Job, kernel: Kernel, intent: Intent, index: int, call: Re
 
 async def called(kernel: Kernel, call: ReadyCall, effects: Effects, *, key: str) -> CallResult:
     """Run the tool itself, within its time and with a result of bounded length."""
-    settings = kernel.settings
-    return await run_call(
-        call, effects, key=key, timeout_seconds=settings.tool_seconds, limit_chars=settings.tool_result_limit_chars
-    )
+    settings, limit = kernel.settings, call.spec.result_limit_chars
+    limit_chars = min(limit, settings.tool_result_limit_chars) if limit else settings.tool_result_limit_chars
+    return await run_call(call, effects, key=key, timeout_seconds=settings.tool_seconds, limit_chars=limit_chars)
 
 
 async def record_start(job: Job, kernel: Kernel, intent: Intent, index: int, call: ReadyCall) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from uuid import UUID
 
-from pagemind.engine.act import Returned
+from pagemind.engine.act import Returned, ran
 from pagemind.engine.effects import Effects
+from pagemind.engine.job import Job
+from pagemind.engine.kernel import Kernel
 from pagemind.engine.persist import Draft
 from pagemind.engine.turn import Turn
 from pagemind.errors import CallsKeptMalformed
@@ -24,9 +27,21 @@ UNREADABLE = "(this reply could not be used)"
 
 
 async def draft_plain(turn: Turn) -> Draft:
-    """A reply in words: it is the last of its run."""
+    """A reply in words: it is the last of its run, unless a rule wants a tool called before and there is a step left for it."""
+    message, due = await assistant(turn, turn.thought.reply), turn.ruling.missing()
+    if not due or turn.view.run.steps + 1 >= turn.view.run.limits["max_steps"]:
+        return drafted(turn, [message], [replied(message)], ended=ending(StopReason.end_turn))
+    note = said(turn.job, turn.thought.step_id, Role.notice, turn.kernel.prose.required(due))
+    note.tokens = await turn.kernel.count_added(as_prompt(note))
+    return drafted(turn, [message, note], [replied(message)], ended={"attempts": 0})
+
+
+async def draft_waiting(turn: Turn, waiting: Sequence[str]) -> Draft:
+    """A reply with calls that somebody has to answer first: nothing of it runs, and the run ends."""
     message = await assistant(turn, turn.thought.reply)
-    return drafted(turn, [message], [replied(message)], ended=ending(StopReason.end_turn))
+    message.needs_approval = True
+    message.calls = [{**call, "waits": True} if call["id"] in waiting else call for call in message.calls or ()]
+    return drafted(turn, [message], [replied(message)], ended=ending(StopReason.requires_approval))
 
 
 async def draft_unusable(turn: Turn, reason: str) -> Draft:
@@ -34,7 +49,7 @@ async def draft_unusable(turn: Turn, reason: str) -> Draft:
     reply = turn.thought.reply
     attempt = turn.view.run.attempts + 1
     kept = Completion(reply.text.strip() or UNREADABLE, reasoning=reply.reasoning, usage=reply.usage)
-    note = said(turn, Role.notice, turn.kernel.prose.malformed(reason))
+    note = said(turn.job, turn.thought.step_id, Role.notice, turn.kernel.prose.malformed(reason))
     note.tokens = await turn.kernel.count_added(as_prompt(note))
     given_up = attempt > MALFORMED_IN_A_ROW
     error = CallsKeptMalformed(reason, count=attempt).as_dict() if given_up else None
@@ -43,14 +58,15 @@ async def draft_unusable(turn: Turn, reason: str) -> Draft:
 
 
 async def draft_calls(turn: Turn, returned: Sequence[Returned], effects: Effects) -> Draft:
-    """A reply that called tools: every call has its return, and the run goes on."""
+    """A reply that called tools: every call has its return, and the run goes on, unless a rule ends it."""
     reply = turn.thought.reply
     call_message = await assistant(turn, reply)
-    messages = [call_message, *(tool_return(turn, each) for each in returned)]
-    await count_returns(turn, messages)
+    messages = [call_message, *(tool_return(turn.job, turn.thought.step_id, each) for each in returned)]
+    await count_returns(turn.kernel, messages)
     events: list[Event] = [replied(call_message), *map(tool_event, returned, messages[1:])]
     paged_in = sum(1 for page in effects.recalled if not page.get("resident"))
-    return drafted(turn, messages, events, ended={"attempts": 0}, effects=effects, paged_in=paged_in)
+    ended: Json = ending(StopReason.tool_rule) if turn.ruling.ends(ran(returned)) else {"attempts": 0}
+    return drafted(turn, messages, events, ended=ended, effects=effects, paged_in=paged_in)
 
 
 def drafted(
@@ -192,14 +208,13 @@ def run_ended(turn: Turn, values: Json) -> RunEnded:
     )
 
 
-def said(turn: Turn, role: Role, content: str) -> Message:
-    """A message of this step."""
-    job = turn.job
+def said(job: Job, step_id: UUID | None, role: Role, content: str) -> Message:
+    """A message of the step."""
     values = {
         "tenant_id": job.tenant_id,
         "conversation_id": job.conversation_id,
         "run_id": job.run_id,
-        "step_id": turn.thought.step_id,
+        "step_id": step_id,
         "role": role,
         "content": content,
         "created_at": now(),
@@ -209,7 +224,7 @@ def said(turn: Turn, role: Role, content: str) -> Message:
 
 async def assistant(turn: Turn, reply: Completion) -> Message:
     """The assistant's message, with its calls as the model wrote them."""
-    message = said(turn, Role.assistant, reply.text)
+    message = said(turn.job, turn.thought.step_id, Role.assistant, reply.text)
     message.id = turn.thought.message_id
     message.reasoning = reply.reasoning
     calls = [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in reply.calls]
@@ -221,19 +236,19 @@ async def assistant(turn: Turn, reply: Completion) -> Message:
     return message
 
 
-async def count_returns(turn: Turn, messages: Sequence[Message]) -> None:
+async def count_returns(kernel: Kernel, messages: Sequence[Message]) -> None:
     """Count the returns of one reply's calls. A template may print them as one, so the last bears what they cost together."""
     reply, *returns = messages
-    together = await turn.kernel.count_added(*map(as_prompt, messages)) - reply.tokens
+    together = await kernel.count_added(*map(as_prompt, messages)) - reply.tokens
     for each in returns[:-1]:
-        each.tokens = await turn.kernel.count(each.content)
+        each.tokens = await kernel.count(each.content)
         together -= each.tokens
     returns[-1].tokens = together
 
 
-def tool_return(turn: Turn, each: Returned) -> Message:
+def tool_return(job: Job, step_id: UUID | None, each: Returned) -> Message:
     """The return of one call."""
-    message = said(turn, Role.tool, each.result.text)
+    message = said(job, step_id, Role.tool, each.result.text)
     message.call_id = each.call.request.id
     message.name = each.call.spec.name
     message.status = each.result.status

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pagemind.engine.hub import Hub
 from pagemind.events import Event
-from pagemind.records import Run
+from pagemind.records import Json, Run
 from pagemind.records.view import View
 
 T = TypeVar("T")
@@ -75,6 +75,8 @@ class Job:
     hub: Hub
     background: bool = False
     cancel: Cancel = field(default_factory=Cancel)
+    request: Json = field(default_factory=dict[str, object])
+    """What the run is to do otherwise: ``records.Request`` as JSON."""
     start: View | None = None
     """What the first step sees, where the run began as it was accepted; taken away by whoever begins."""
     ended: bool = False
@@ -89,7 +91,8 @@ class Job:
     @classmethod
     def of(cls, run: Run, hub: Hub, start: View | None = None) -> Job:
         """The job of a run just claimed."""
-        job = cls(run.tenant_id, run.id, run.conversation_id, run.agent_id, run.epoch, hub, run.background, start=start)
+        job = cls(run.tenant_id, run.id, run.conversation_id, run.agent_id, run.epoch, hub, run.background)
+        job.request, job.start = run.request, start
         if run.cancel_requested_at is not None:
             job.cancel.set()
         return job

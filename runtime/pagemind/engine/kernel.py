@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from pagemind.engine.hub import Hub
@@ -25,13 +26,16 @@ from pagemind.records import (
     Prompt,
     PromptMessage,
     ReasoningPiece,
+    StoredTool,
     TextPiece,
     ToolSchema,
 )
 from pagemind.records.text import clean_text
+from pagemind.records.view import Resident, View
 from pagemind.settings import Settings
 from pagemind.store.database import Database
-from pagemind.toolbox.registry import Registry, load_tools
+from pagemind.toolbox.registry import Registry, ToolSpec, load_tools
+from pagemind.toolbox.stored import Nowhere, Outside, client_specs, stored_spec
 
 # A loaded embedder answers in milliseconds. One that still loads is not waited for to store a text: the indexer brings the
 # vector later, and until then words find the passage.
@@ -57,6 +61,8 @@ class Kernel:
     )
     background: bool = False
     """Whether what it thinks goes behind what somebody waits for."""
+    outside: Outside = field(default_factory=Nowhere)
+    """Where stored tools run."""
     cache_salt: str = ""
     """Of the tenant, for the model server's prefix cache."""
 
@@ -109,15 +115,37 @@ class Kernel:
         """Tokens that the messages add, as the chat template prints them, to a prompt that they are appended to."""
         return await self.reasoner.tokens.added(messages)
 
-    def tool_names(self, agent: Agent) -> list[str]:
-        """The agent's tools in the order of its definition, then those of the home folder, which are every agent's."""
-        home = (self.settings.home / "tools").resolve()
-        own = sorted(spec.name for spec in self.registry.tools.values() if spec.path.parent == home)
-        return [name for name in dict.fromkeys([*agent.tools, *own]) if name in self.registry]
+    def tools_of(self, view: Resident) -> dict[str, ToolSpec]:
+        """The tools that the agent may call, by name, always in the same order: those of its definition, those of the home
+        folder, which are every agent's, and those that the run's caller brings; the last of a name stands in its place."""
+        tools: dict[str, ToolSpec] = {}
+        stored = {tool.name: tool for tool in view.stored_tools}
+        for name in view.agent.tools:
+            if name in self.registry:
+                tools[name] = self.registry[name]
+            elif name in stored:
+                tools[name] = self._stored(stored[name], view.agent)
+        for name in self.registry.of_folder(self.home_tools):
+            tools.setdefault(name, self.registry[name])
+        if isinstance(view, View) and view.run.request:
+            tools |= {spec.name: spec for spec in client_specs(tuple(view.run.request.get("client_tools", ())))}
+        return tools
 
-    def tools_of(self, agent: Agent) -> tuple[ToolSchema, ...]:
-        """The schemas of the agent's tools, always in the same order."""
-        return tuple(self.registry[name].schema for name in self.tool_names(agent))
+    @cached_property
+    def home_tools(self) -> Path:
+        """The folder of the tools that every agent has."""
+        return (self.settings.home / "tools").resolve()
+
+    def _stored(self, tool: StoredTool, agent: Agent) -> ToolSpec:
+        """A stored tool, with the agent's secrets."""
+        settings = self.settings
+        return stored_spec(
+            tool,
+            self.outside,
+            secrets={name: str(value) for name, value in agent.secrets.items()},
+            timeout_seconds=settings.tool_seconds,
+            allow_source=settings.allow_tool_source,
+        )
 
 
 def storable(piece: Piece) -> Piece:

@@ -6,10 +6,11 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from pagemind.definitions.schema import MemorySpec, ModelSpec
 from pagemind.definitions.secrets import resolve_secret
+from pagemind.errors import BadModel
 from pagemind.memory.compiler import Generation
 from pagemind.memory.pager import Budget
 from pagemind.model.reasoner import Reasoner
@@ -48,6 +49,25 @@ def own_key(agent: Agent, settings: Settings) -> SecretStr | None:
     return None if model.api_key is None else resolve_secret(model.api_key, settings)
 
 
+def overridden(agent: Agent, request: Json) -> Agent:
+    """The agent as the run's request wants it (``records.Request`` as JSON): other instructions, another model."""
+    instructions, model = request.get("instructions"), request.get("model")
+    if not instructions and not model:
+        return agent
+    other: Json = model or {}
+    values: Json = {"instructions": instructions or agent.instructions, "model": {**agent.model, **other}}
+    return agent.model_copy(update=values)
+
+
+def check_model(agent: Agent, model: Json) -> None:
+    """Raise BadModel where the agent cannot think with these keys of the ``model`` section."""
+    try:
+        ModelSpec.model_validate({**agent.model, **model})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        raise BadModel(where=".".join(map(str, first["loc"])) or "model", reason=first["msg"]) from error
+
+
 @dataclass(frozen=True)
 class Policy:
     """The parts of a definition that the loop obeys."""
@@ -74,7 +94,13 @@ def policy_of(agent: Agent, reasoner: Reasoner) -> Policy:
             early_watermark=memory.early_watermark,
             summary_tokens=min(memory.summary_tokens, window // 8),
         ),
-        generation=Generation(max_reply_tokens=reply, model=model.name, temperature=model.temperature),
+        generation=Generation(
+            max_reply_tokens=reply,
+            model=model.name,
+            temperature=model.temperature,
+            parallel_calls=model.parallel_calls,
+            response_format=model.response_format,
+        ),
         write_through=memory.write_policy == "write_through",
         notice_budget_tokens=memory.notice_budget_tokens,
         keep_tokens=min(memory.keep_tokens, window // 4),

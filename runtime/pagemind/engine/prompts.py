@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from pagemind.records import Block, Json, Message, Role
+from pagemind.records import Block, Json, Message, Role, Shelf
 
 PLACE_WORDS = 5
 
@@ -33,9 +33,15 @@ class Prose:
         """What an agent is told that was made without any; ``sends``: it speaks through ``send_message`` alone."""
         return self._render("instructions.j2", sends=sends)
 
-    def blocks(self, blocks: Sequence[Block]) -> str:
-        """The snapshot of the blocks."""
-        return self._render("blocks.j2", blocks=blocks) if blocks else ""
+    def blocks(self, blocks: Sequence[Block], shelves: Sequence[Shelf] = ()) -> str:
+        """The snapshot of the blocks, and of the folders with the files that are open."""
+        texts = [self._render("blocks.j2", blocks=blocks)] if blocks else []
+        return "\n".join([*texts, self._render("folders.j2", shelves=shelves)] if shelves else texts)
+
+    def folders_notice(self, shelves: Sequence[Shelf], opened: Sequence[str]) -> str:
+        """The note that folders or open files were changed from elsewhere; ``opened`` are the names of those that are open."""
+        listing = self._render("folders.j2", shelves=shelves)
+        return self._render("folders_notice.j2", shelves=shelves, listing=listing, opened=", ".join(opened))
 
     def summary(self, summary: str, last_seq: int, kept: Sequence[Json] = ()) -> str:
         """What stands in the place of the messages up to ``last_seq``; ``kept`` are ``seq, text`` of those left in view."""
@@ -62,6 +68,10 @@ class Prose:
     def malformed(self, reason: str) -> str:
         """The note that a reply could not be used."""
         return self._render("malformed.j2", reason=reason)
+
+    def required(self, tools: Sequence[str]) -> str:
+        """The note that these tools have to be called before the turn may end."""
+        return self._render("required.j2", tools=", ".join(tools), several=len(tools) > 1)
 
     def _render(self, name: str, **values: object) -> str:
         return self._templates.get_template(name).render(**values).strip()

@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pagemind.records import CallRequest, Completion, Json, Usage
-from pagemind.toolbox.calls import MalformedCalls, ReadyCall, validate
-from pagemind.toolbox.registry import Registry
+from pagemind.toolbox.calls import MalformedCalls, ReadyCall, Tools, validate
 
 
 @dataclass(frozen=True)
@@ -33,12 +32,12 @@ class Unusable:
 Judgement = Plain | Calls | Unusable
 
 
-def judge(reply: Completion, registry: Registry, allowed: Sequence[str]) -> Judgement:
+def judge(reply: Completion, tools: Tools, allowed: Sequence[str]) -> Judgement:
     """What the reply asks for. One malformed call makes the whole reply unusable: half of a plan is no plan."""
     if reply.calls and reply.finish_reason == "length":
         return Unusable("it was cut off at the length limit in the middle of a tool call. Call the tool again with less text.")
     if reply.calls:
-        checked = validate(reply.calls, registry, allowed)
+        checked = validate(reply.calls, tools, allowed)
         return Unusable(checked.reason) if isinstance(checked, MalformedCalls) else Calls(checked)
     if not reply.text.strip():
         return Unusable("it was empty. Answer in words, or call a tool.")

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
 from pagemind.engine.act import Intent, act
 from pagemind.engine.advance import advanced
 from pagemind.engine.compact import compact, planned
-from pagemind.engine.drafts import draft_calls, draft_plain, draft_unusable
+from pagemind.engine.drafts import draft_calls, draft_plain, draft_unusable, draft_waiting
 from pagemind.engine.effects import Effects
 from pagemind.engine.epochs import lost_prefix, worth_writing_back
 from pagemind.engine.job import Job, RunCancelled, completed
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.persist import BlocksMoved, Draft, Persist, Persisted, persist
-from pagemind.engine.policy import Policy, policy_of
+from pagemind.engine.policy import Policy, overridden, policy_of
 from pagemind.engine.reason import reason
 from pagemind.engine.replies import Calls, Judgement, Plain, Unusable, from_json, judge
+from pagemind.engine.ruling import ruling_of
 from pagemind.engine.turn import Clock, Thought, Turn, reply_id
 from pagemind.engine.window import Window, open_window
 from pagemind.errors import ContextTooLong, WindowFull
@@ -86,7 +87,8 @@ async def ask(job: Job, kernel: Kernel, view: View, clock: Clock) -> Turn:
         view, window = await make_room(job, kernel, view, policy, force=True)
         thought = await think(job, kernel, view, window, policy)
     clock.lap("reason")
-    return Turn(job, kernel, policy, view, window, thought, clock)
+    ruling = ruling_of(view, kernel.tools_of(view))
+    return Turn(job, kernel, policy, view, window, replace(thought, reply=ruling.filled(thought.reply)), clock, ruling)
 
 
 async def in_time(view: View, asking: Coroutine[Any, Any, Turn]) -> Turn:
@@ -106,7 +108,13 @@ async def read(job: Job, kernel: Kernel) -> View:
     async with kernel.database.transaction() as session:
         view = await views.of_run(session, job.run_id, job.epoch)
     reach("step.after_read")
-    return view
+    return as_asked(view)
+
+
+def as_asked(view: View) -> View:
+    """The view with the agent as the run's request wants it. That is nothing to remember beyond the run."""
+    agent = overridden(view.agent, view.run.request) if view.run.request else view.agent
+    return view if agent is view.agent else replace(view, agent=agent, versions=None)
 
 
 def stop_if_due(job: Job, view: View) -> None:
@@ -159,7 +167,8 @@ async def store(turn: Turn, persist: Persist) -> Outcome:
 
     When somebody else edited a block meanwhile, the memory tools are run again on its newest version.
     """
-    judged = judge(turn.thought.reply, turn.kernel.registry, turn.kernel.tool_names(turn.view.agent))
+    tools = turn.ruling.tools
+    judged = judge(turn.thought.reply, {**turn.kernel.registry.tools, **tools}, tuple(tools))
     done: dict[int, CallResult] = {}
     while True:
         draft = await drafted(turn, judged, done)
@@ -167,7 +176,7 @@ async def store(turn: Turn, persist: Persist) -> Outcome:
             stored = await completed(persist(turn.job, turn.kernel, draft))
         except BlocksMoved:
             fresh = await read(turn.job, turn.kernel)
-            turn = Turn(turn.job, turn.kernel, turn.policy, fresh, turn.window, turn.thought, turn.clock)
+            turn = replace(turn, view=fresh)
         else:
             return outcome(turn, draft, stored)
 
@@ -200,9 +209,11 @@ async def drafted(turn: Turn, judged: Judgement, done: dict[int, CallResult]) ->
             return await draft_plain(turn)
         case Unusable(reason):
             return await draft_unusable(turn, reason)
+        case Calls(ready) if waiting := turn.ruling.waiting(ready):
+            return await draft_waiting(turn, waiting)
         case Calls(ready):
             effects = Effects(turn.job, turn.kernel, turn.view, turn.thought.step_id)
             intent = Intent(turn.thought.step_id, turn.view.run.steps, turn.thought.reply, turn.thought.recorded)
-            returned = await act(turn.job, turn.kernel, intent, ready, effects, done)
+            returned = await act(turn.job, turn.kernel, intent, ready, effects, done, turn.ruling)
             turn.clock.lap("act")
             return await draft_calls(turn, returned, effects)

@@ -81,6 +81,7 @@ def prompt_in_place(kernel: Kernel, view: Resident, policy: Policy, window: Wind
         max_reply_tokens=policy.budget.summary_tokens + policy.generation.max_reply_tokens,
         purpose="summary",
         tool_choice="none",
+        response_format=None,
     )
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from pagemind.engine.job import Job
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.policy import Policy
+from pagemind.engine.ruling import Ruling
 from pagemind.engine.window import Window
 from pagemind.records import Completion, ToolCall
 from pagemind.records.view import View
@@ -62,3 +63,4 @@ class Turn:
     window: Window
     thought: Thought
     clock: Clock
+    ruling: Ruling

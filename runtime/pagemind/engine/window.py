@@ -7,7 +7,8 @@ from functools import cached_property
 
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.policy import Policy
-from pagemind.memory.compiler import Fixed, compile_prompt, revisions
+from pagemind.engine.ruling import ruling_of
+from pagemind.memory.compiler import Fixed, compile_prompt, files_revision, revisions
 from pagemind.memory.prefix import Common, Ledger, chain_of, common, ledger_of
 from pagemind.records import Cause, Json, Prompt, PromptMessage
 from pagemind.records.view import Resident
@@ -52,21 +53,21 @@ async def open_window(kernel: Kernel, view: Resident, policy: Policy, *, begins:
     conversation = view.conversation
     epoch, snapshot, known, rendered = conversation.epoch, conversation.snapshot, dict(conversation.known_revisions), {}
     if snapshot is None or begins or policy.write_through:
-        snapshot = kernel.prose.blocks(view.blocks)
-        known = {**known, **revisions(view.blocks)}
+        snapshot = kernel.prose.blocks(view.blocks, view.shelves)
+        known = {**known, **revisions(view.blocks), **files_revision(view.agent)}
         if begins or snapshot != conversation.snapshot:
             epoch += conversation.snapshot is not None
             rendered = {"snapshot": snapshot, "epoch": epoch}
     fixed = await count_fixed(kernel, view, snapshot)
     parts = [fixed.system_tokens + fixed.tools_tokens, fixed.snapshot_tokens, fixed.summary_tokens]
-    prompt = compile_prompt(view, fixed, policy.generation)
+    prompt = compile_prompt(view, fixed, ruling_of(view, kernel.tools_of(view)).steered(policy.generation))
     return Window(prompt, epoch, tuple(tokens for tokens in parts if tokens), known, rendered, begins)
 
 
 async def count_fixed(kernel: Kernel, view: Resident, snapshot: str) -> Fixed:
     """What stands before the history, rendered and counted as the chat template prints it."""
     conversation = view.conversation
-    tools = kernel.tools_of(view.agent)
+    tools = tuple(spec.schema for spec in kernel.tools_of(view).values())
     system = kernel.prose.system(view.agent.instructions)
     summary = kernel.prose.summary(conversation.summary, conversation.resident_from - 1, conversation.kept)
     system_tokens = await kernel.count(system)

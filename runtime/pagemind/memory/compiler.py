@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
-from pagemind.records import Block, CallRequest, Message, Prompt, PromptMessage, Role, Segments, ToolSchema
+from pagemind.memory.waiting import closed
+from pagemind.records import Agent, Block, CallRequest, Json, Message, Prompt, PromptMessage, Role, Segments, ToolSchema
 from pagemind.records.view import Resident
 
 # A turn that follows the one before after a longer pause than this starts with the time, so that the agent knows its day.
@@ -39,25 +41,37 @@ class Generation:
     max_reply_tokens: int
     model: str | None = None
     temperature: float | None = None
+    parallel_calls: bool | None = None
+    response_format: Json | None = None
+    tool_choice: Literal["auto", "none", "required"] = "auto"
+    only_tool: str | None = None
 
 
 def compile_prompt(view: Resident, fixed: Fixed, how: Generation) -> Prompt:
-    """The prompt for the run's next step. Segments are our own counts; ``correction`` is the server's."""
+    """The prompt for the run's next step, without calls that wait for an answer (contract D6).
+
+    Segments are our own counts; ``correction`` is the server's.
+    """
+    messages = closed(view.messages)
     return Prompt(
-        messages=(*head(fixed), *map(as_prompt, view.messages)),
+        messages=(*head(fixed), *map(as_prompt, messages)),
         tools=fixed.tools,
         segments=Segments(
             system=fixed.system_tokens,
             tools=fixed.tools_tokens,
             blocks=fixed.snapshot_tokens,
             summary=fixed.summary_tokens,
-            messages=sum(message.tokens for message in view.messages),
+            messages=sum(message.tokens for message in messages),
             reserve=how.max_reply_tokens,
             correction=view.conversation.bias_tokens,
         ),
         max_reply_tokens=how.max_reply_tokens,
         model=how.model,
         temperature=how.temperature,
+        tool_choice=how.tool_choice,
+        only_tool=how.only_tool,
+        parallel_calls=how.parallel_calls,
+        response_format=how.response_format,
         affinity=str(view.conversation.id),
     )
 
@@ -102,3 +116,8 @@ def calls(message: Message) -> tuple[CallRequest, ...]:
 def revisions(blocks: Iterable[Block]) -> dict[str, int]:
     """Block id -> revision, as ``Conversation.known_revisions`` keeps it."""
     return {str(block.id): block.revision for block in blocks}
+
+
+def files_revision(agent: Agent) -> dict[str, int]:
+    """The same of the agent's folders and open files, under the agent's own id; nothing where it never had any."""
+    return {str(agent.id): agent.files_revision} if agent.files_revision else {}

@@ -34,6 +34,8 @@ class Dialect:
     """It takes a ``priority``, where the smaller number goes first."""
     cache_salt: bool = False
     """It takes a ``cache_salt``."""
+    requires: bool = True
+    """It lets a reply be forced to call a tool."""
 
 
 ANY_SERVER = Dialect()
@@ -47,10 +49,17 @@ def request_body(prompt: Prompt, model: str, dialect: Dialect = ANY_SERVER) -> J
     body |= {dialect.reply_field: prompt.max_reply_tokens, "stream": True, "stream_options": {"include_usage": True}}
     if prompt.temperature is not None:
         body["temperature"] = prompt.temperature
+    if prompt.response_format is not None:
+        body["response_format"] = prompt.response_format
     if prompt.tools:
         body["tools"] = chat_tools(prompt.tools, dialect)
-        if prompt.tool_choice != "auto":
+        if prompt.tool_choice == "required" and dialect.requires:
+            only = {"function": {"name": prompt.only_tool}, "type": "function"}
+            body["tool_choice"] = only if prompt.only_tool else prompt.tool_choice
+        elif prompt.tool_choice == "none":
             body["tool_choice"] = prompt.tool_choice
+        if prompt.parallel_calls is not None:
+            body["parallel_tool_calls"] = prompt.parallel_calls
     if prompt.background and dialect.priority:
         body["priority"] = BACKGROUND_PRIORITY
     if prompt.cache_salt and dialect.cache_salt:
@@ -58,10 +67,11 @@ def request_body(prompt: Prompt, model: str, dialect: Dialect = ANY_SERVER) -> J
     return {name: body[name] for name in sorted(body)}
 
 
-Extra = Literal["priority", "cache_salt", "strict"]
+Extra = Literal["priority", "cache_salt", "strict", "requires"]
 REFUSED_EXTRAS: dict[Extra, re.Pattern[str]] = {
     "priority": re.compile(r"priority", re.IGNORECASE),
     "cache_salt": re.compile(r"cache.?salt", re.IGNORECASE),
+    "requires": re.compile(r"tool.?choice", re.IGNORECASE),
     "strict": re.compile(r"\bstrict|structur\w+.(?:tag|output)|grammar|json.?schema", re.IGNORECASE),
 }
 
@@ -71,6 +81,7 @@ def refused_extra(dialect: Dialect, body: Json, evidence: str) -> Extra | None:
     stands: dict[Extra, bool] = {
         "priority": "priority" in body,
         "cache_salt": "cache_salt" in body,
+        "requires": body.get("tool_choice", "none") != "none",
         "strict": dialect.strict and "tools" in body,
     }
     return next((extra for extra, words in REFUSED_EXTRAS.items() if stands[extra] and words.search(evidence)), None)
@@ -83,6 +94,8 @@ def without(dialect: Dialect, extra: Extra) -> Dialect:
             return replace(dialect, priority=False)
         case "cache_salt":
             return replace(dialect, cache_salt=False)
+        case "requires":
+            return replace(dialect, requires=False)
         case "strict":
             return replace(dialect, strict=False)
 

@@ -77,6 +77,12 @@ class Prompt:
     temperature: float | None = None
     tool_choice: Literal["auto", "none", "required"] = "auto"
     """What the reply may do with the tools. They stand in the prompt in any case: leaving them out would change its prefix."""
+    only_tool: str | None = None
+    """The one tool that may be called where a call is ``required``; None: any."""
+    parallel_calls: bool | None = None
+    """Whether a reply may call several tools; None: the server's default."""
+    response_format: dict[str, Any] | None = None
+    """The form that the reply's text must have, as OpenAI's wire says it; None: any text."""
     affinity: str = ""
     """Prompts with the same affinity share a prefix, so that they belong on the same replica; a conversation's id."""
     background: bool = False

@@ -7,8 +7,10 @@ from uuid import UUID
 
 from pagemind.records.agents import Agent
 from pagemind.records.conversations import Conversation, Message
+from pagemind.records.files import Shelf
 from pagemind.records.memory import Block
 from pagemind.records.runs import Run, Step, ToolCall
+from pagemind.records.tools import StoredTool
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,10 @@ class Resident:
     archive_id: UUID | None
     versions: Versions | None = field(default=None, kw_only=True)
     """None where somebody may have written meanwhile, so that it is not what any version of the rows says."""
+    shelves: tuple[Shelf, ...] = field(default=(), kw_only=True)
+    """The folders that it may read. Whoever changes them, or which files are open, gives the agent a new version, too."""
+    stored_tools: tuple[StoredTool, ...] = field(default=(), kw_only=True)
+    """Those of the agent's tools that are rows. Whoever changes one gives its agents a new version, too."""
 
     @property
     def known_versions(self) -> Versions:

@@ -10,9 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
 from pagemind.errors import LeaseLost, UnknownRecord
-from pagemind.records import Agent, Block, Conversation, Message, Run, Step, ToolCall
+from pagemind.records import Agent, Block, Conversation, Message, Run, Step, StoredTool, ToolCall
 from pagemind.records.base import record_of
 from pagemind.records.view import Resident, Versions, View
+from pagemind.store.shelves import as_shelves, shelves_sql
 
 
 def _object(model: type[SQLModel], alias: str) -> str:
@@ -40,7 +41,9 @@ _RESIDENT = f"""
     (SELECT json_agg({_object(Message, "m")} ORDER BY m.seq)
        FROM messages m
       WHERE m.conversation_id = c.id AND m.seq >= c.resident_from AND m.role <> 'approval') AS messages,
-    ({ARCHIVE_ID}) AS archive_id
+    ({ARCHIVE_ID}) AS archive_id,
+    CASE WHEN a.files_revision > 0 THEN ({shelves_sql()}) END AS shelves,
+    (SELECT json_agg({_object(StoredTool, "t")}) FROM tools t WHERE t.name = ANY (a.tools)) AS stored_tools
 """  # noqa: S608 - names come from the models alone; the only values are bound parameters
 
 _OF_CONVERSATION = text(
@@ -99,5 +102,7 @@ def _resident(row: RowMapping) -> dict[str, Any]:
         "blocks": tuple(record_of(Block, block) for block in row["blocks"] or ()),
         "messages": tuple(record_of(Message, message) for message in row["messages"] or ()),
         "archive_id": row["archive_id"],
+        "shelves": as_shelves(row["shelves"]),
+        "stored_tools": tuple(record_of(StoredTool, tool) for tool in row["stored_tools"] or ()),
         "versions": Versions(row["agent_at"], row["conversation_at"], tuple(filter(None, (row["blocks_at"] or "").split(",")))),
     }

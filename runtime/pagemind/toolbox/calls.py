@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -27,6 +27,9 @@ FAULTS_SHOWN = 5
 FAILURE_CHARS = 500
 
 log = logging.getLogger(__name__)
+
+Tools = Registry | Mapping[str, ToolSpec]
+"""Tools by name."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class CallResult:
     milliseconds: float = 0.0
 
 
-def validate(requests: Sequence[CallRequest], registry: Registry, allowed: Sequence[str]) -> list[ReadyCall] | MalformedCalls:
+def validate(requests: Sequence[CallRequest], registry: Tools, allowed: Sequence[str]) -> list[ReadyCall] | MalformedCalls:
     """Check all calls of one reply against the tools that this agent may use. One malformed call stops them all."""
     if len(requests) > CALLS_LIMIT:
         return MalformedCalls(f"it has {len(requests)} tool calls and at most {CALLS_LIMIT} may run at once. Make fewer calls.")
@@ -89,8 +92,8 @@ async def run_call(ready: ReadyCall, syscalls: Syscalls, *, key: str, timeout_se
     status = "error"
     try:
         async with timer:
-            text = _as_text(await _called(ready, syscalls, key))
-            status = "ok"
+            result = await _called(ready, syscalls, key)
+            text, status = (result.text, result.status) if isinstance(result, CallResult) else (_as_text(result), "ok")
     except ToolRefusal as refusal:
         text = refusal.for_model()
     except StoreError:
@@ -125,7 +128,7 @@ def _check_id(given: str, seen: set[str]) -> None:
     seen.add(given)
 
 
-def _allowed_tool(name: str, registry: Registry, allowed: Sequence[str]) -> ToolSpec:
+def _allowed_tool(name: str, registry: Tools, allowed: Sequence[str]) -> ToolSpec:
     usable = [each for each in allowed if each in registry]
     if not name:
         raise BadArguments(f"the call names no tool. Use one of: {', '.join(usable) or 'none, answer in words'}.")

@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -36,6 +37,17 @@ class ToolSpec:
     effect: Effect
     arguments: Arguments
     path: Path
+    needs_approval: bool = False
+    """Whether a person approves of each call before it runs."""
+    client: bool = False
+    """Whether the caller of the run runs it: then ``function`` is never called."""
+    result_limit_chars: int | None = None
+    """The longest result; None: as the settings say."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether a call of it waits for somebody's answer."""
+        return self.needs_approval or self.client
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,17 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self.tools)
+
+    def of_folder(self, folder: Path) -> tuple[str, ...]:
+        """The names of the tools that come from the folder, sorted."""
+        return self._by_folder.get(folder, ())
+
+    @cached_property
+    def _by_folder(self) -> Mapping[Path, tuple[str, ...]]:
+        folders = {spec.path.parent for spec in self.tools.values()}
+        return {
+            folder: tuple(sorted(spec.name for spec in self.tools.values() if spec.path.parent == folder)) for folder in folders
+        }
 
     def refreshed(self) -> Registry:
         """This registry, or a newer one if a file came, went or changed since; only such files are loaded."""
