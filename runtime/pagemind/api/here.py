@@ -44,8 +44,8 @@ class Here:
         return self.runtime.kernel.database.transaction()
 
 
-def here(request: Request) -> Here:
-    """The caller, as the guard found it."""
+async def here(request: Request) -> Here:
+    """The caller, as the guard found it. A coroutine, since what is none goes through a thread."""
     found: Here = request.scope[KEY]
     return found
 
