@@ -17,7 +17,7 @@ from uuid import UUID
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.policy import Limits, limits_of, own_model
 from pagemind.engine.worker import Worker
-from pagemind.errors import EmptyMessage, IdempotencyConflict, MessageTooLong, StoreBusy
+from pagemind.errors import EmptyMessage, IdempotencyConflict, MessageTooLong, StoreBusy, UnknownAgent, UnknownRecord
 from pagemind.events import RunStarted, to_json
 from pagemind.faults import reach
 from pagemind.memory.compiler import as_prompt, paused
@@ -49,6 +49,8 @@ class Asked:
     idempotency_key: str | None = None
     background: bool = False
     extra: Json | None = None
+    rejoin_seconds: float = 0.0
+    """The conversation's newest run is joined if it brought the same and is not older: a client says that it tries again."""
 
 
 async def accept(kernel: Kernel, worker: Worker, asked: Asked, *, limit_chars: int) -> Run:
@@ -61,6 +63,8 @@ async def accept(kernel: Kernel, worker: Worker, asked: Asked, *, limit_chars: i
     if not inputs and not asked.request.approvals:
         raise EmptyMessage
     request_hash = digest(inputs, asked.request)
+    if asked.rejoin_seconds and (before := await accepted_before(kernel, asked, request_hash)) is not None:
+        return before
     for _ in range(TRIES):
         resident = await known(kernel, asked.conversation_id)
         run = run_of(resident, asked, kernel, request_hash)
@@ -93,6 +97,10 @@ async def known(kernel: Kernel, conversation_id: UUID) -> Resident:
     if resident is None:
         async with kernel.database.transaction() as session:
             resident = await views.of_conversation(session, conversation_id)
+        if resident.agent.deleted_at is not None:
+            raise UnknownAgent(name=str(resident.agent.id))
+        if resident.conversation.deleted_at is not None:
+            raise UnknownRecord(kind="conversation", id=str(conversation_id))
         kernel.residents.keep(resident)
     return resident
 
@@ -121,6 +129,8 @@ async def may_begin(kernel: Kernel, resident: Resident, request: Request, messag
         return False
     told = conversation.known_revisions
     if conversation.snapshot is not None and any(told.get(str(each.id), 0) < each.revision for each in resident.blocks):
+        return False
+    if conversation.snapshot is not None and told.get(str(resident.agent.id), 0) < resident.agent.files_revision:
         return False
     own = own_model(resident.agent)
     if own is not None and own not in kernel.own_reasoners:
@@ -182,6 +192,7 @@ def began(resident: Resident, run: Run, messages: Sequence[Message], outcome: Ou
         blocks=resident.blocks,
         messages=(*resident.messages, *messages),
         archive_id=resident.archive_id,
+        stored_tools=resident.stored_tools,
         versions=Versions(versions.agent, outcome.version, versions.blocks),
         run=run,
         acting=None,
@@ -216,6 +227,14 @@ def messages_of(run: Run, inputs: Sequence[Input], approvals: Sequence[Approval]
         record_of(Message, {**of_run, **row, "created_at": moment + timedelta(microseconds=place)})
         for place, row in enumerate(rows)
     ]
+
+
+async def accepted_before(kernel: Kernel, asked: Asked, request_hash: str) -> Run | None:
+    """The run that the first try of the same request became, if that is the conversation's newest."""
+    async with kernel.database.transaction() as session:
+        newest = await runs.recent(session, conversation_id=asked.conversation_id, limit=1)
+    since = now() - timedelta(seconds=asked.rejoin_seconds)
+    return next((run for run in newest if run.request_hash == request_hash and run.created_at > since), None)
 
 
 async def joined(kernel: Kernel, run_id: UUID, request_hash: str) -> Run:

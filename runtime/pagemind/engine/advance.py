@@ -32,7 +32,7 @@ def advanced(view: View, draft: Draft, stored: Persisted) -> View:
         ),
         blocks=tuple(stored.blocks.get(block.id, block) for block in view.blocks),
         messages=(*view.messages, *draft.messages),
-        versions=versions(view, stored),
+        versions=None if draft.files else versions(view, stored),
         archive_id=next((passage.archive_id for passage in draft.passages), view.archive_id),
         run=run.model_copy(update={**draft.run, "events": stored.progress.events}),
         acting=None,

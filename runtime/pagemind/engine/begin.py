@@ -12,11 +12,11 @@ from pagemind.engine.kernel import Kernel
 from pagemind.engine.policy import policy_of
 from pagemind.events import Event, RunStarted, to_json
 from pagemind.faults import reach
-from pagemind.memory.compiler import as_prompt, paused
+from pagemind.memory.compiler import as_prompt, files_revision, paused
 from pagemind.memory.notices import foreign_changes, notice_lines
 from pagemind.model.tokens import estimate
-from pagemind.records import Agent, Block, BlockRevision, Cause, Conversation, Epoch, Json, Message, Role
-from pagemind.store import agents, blocks, conversations, history, paging, run_events, runs
+from pagemind.records import Agent, Block, BlockRevision, Cause, Conversation, Epoch, Json, Message, Role, Shelf
+from pagemind.store import agent_files, agents, blocks, conversations, history, paging, run_events, runs, shelves
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,9 @@ class Waiting:
     notice_tokens: int
     last_at: datetime | None
     """When the history's last message was made."""
+    shelves: Sequence[Shelf] | None = None
+    """The agent's folders with what was opened since the history told of them; None where nothing changed."""
+    opened: Sequence[str] = ()
 
 
 async def begin(job: Job, kernel: Kernel) -> Kernel:
@@ -50,6 +53,8 @@ async def begin(job: Job, kernel: Kernel) -> Kernel:
         fenced = await runs.fence(session, job.run_id, job.epoch, events=runs.events_after(len(events)))
         if placed:
             told = {str(block.id): block.revision for block, _ in waiting.changes}
+            if waiting.shelves is not None:
+                told |= files_revision(waiting.agent)
             values = epoch_values(kernel, waiting, notice)
             if "epoch" in values:
                 await paging.begin_epoch(session, notices_outgrown(job, waiting, values["epoch"]))
@@ -87,20 +92,27 @@ async def look(job: Job, kernel: Kernel) -> Waiting:
         own_runs = await runs.own_among(session, conversation.id, editors)
         noticed = await history.notice_tokens(session, conversation.id, conversation.resident_from)
         last_at = await history.last_at(session, conversation.id)
-    return Waiting(agent, conversation, inputs, changes, own_runs, noticed, last_at)
+        told, moved, opened = int(conversation.known_revisions.get(str(agent.id), 0)), None, list[str]()
+        if conversation.snapshot is not None and told < agent.files_revision:
+            moved = await shelves.of_agent(session, agent.id, told)
+            opened = [each.name for each in await agent_files.readable(session, agent.id) if each.is_open]
+    return Waiting(agent, conversation, inputs, changes, own_runs, noticed, last_at, moved, opened)
 
 
 async def notice_message(job: Job, kernel: Kernel, waiting: Waiting) -> Message | None:
     """The notice of edits from elsewhere; None if there are none, or if the blocks are rendered anew anyway."""
     changes = foreign_changes(waiting.changes, waiting.own_runs)
-    if not changes or policy_of(waiting.agent, kernel.reasoner).write_through:
+    if not (changes or waiting.shelves is not None) or policy_of(waiting.agent, kernel.reasoner).write_through:
         return None
+    texts = [kernel.prose.notice(notice_lines(changes))] if changes else []
+    if waiting.shelves is not None:
+        texts.append(kernel.prose.folders_notice(waiting.shelves, waiting.opened))
     return Message(
         tenant_id=job.tenant_id,
         conversation_id=job.conversation_id,
         run_id=job.run_id,
         role=Role.notice,
-        content=kernel.prose.notice(notice_lines(changes)),
+        content="\n".join(texts),
     )
 
 

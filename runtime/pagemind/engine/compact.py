@@ -13,7 +13,7 @@ from pagemind.engine.window import Window, open_window
 from pagemind.errors import ConversationBusy, ReasonerError
 from pagemind.events import Compacted, to_json
 from pagemind.faults import reach
-from pagemind.memory.compiler import revisions
+from pagemind.memory.compiler import files_revision, revisions
 from pagemind.memory.faulting import worth_keeping
 from pagemind.memory.pager import Eviction, plan_eviction
 from pagemind.records import Cause, Epoch, Json
@@ -48,7 +48,7 @@ async def compact(
         "summary": summary.text,
         "summary_tokens": await kernel.count(rendered),
         "kept": kept,
-        "snapshot": kernel.prose.blocks(view.blocks),
+        "snapshot": kernel.prose.blocks(view.blocks, view.shelves),
         "epoch": view.conversation.epoch + 1,
     }
     epoch = beginning(view, window, plan, values, summary, cause)
@@ -117,7 +117,9 @@ async def roll(kernel: Kernel, view: Resident, values: Json, epoch: Epoch) -> No
 
 async def write(session: AsyncSession, view: Resident, values: Json, epoch: Epoch) -> None:
     """Store the epoch: its row, and what the conversation's prompt begins with from now on."""
-    await conversations.page_out(session, view.conversation.id, epoch.messages, revisions(view.blocks), **values)
+    await conversations.page_out(
+        session, view.conversation.id, epoch.messages, {**revisions(view.blocks), **files_revision(view.agent)}, **values
+    )
     await paging.begin_epoch(session, epoch)
 
 

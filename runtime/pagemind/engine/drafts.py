@@ -111,6 +111,7 @@ def drafted(
         edits=effects.edits if effects else (),
         passages=effects.passages if effects else (),
         vectors=effects.vectors if effects else {},
+        files=effects.files if effects else (),
         known=turn.window.known,
         faults=faults,
         epoch=written_back(turn) if turn.window.begins else None,

@@ -8,15 +8,29 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from pagemind.engine import files
 from pagemind.engine.job import Job
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.recall import recall_messages, recall_passages
-from pagemind.errors import UnknownBlock
+from pagemind.errors import BadArgument, UnknownBlock
 from pagemind.memory.blocks import apply_edit
 from pagemind.memory.faulting import faults
-from pagemind.records import Block, Edit, MessageHit, PageFault, Passage, PassageHit, now
+from pagemind.records import (
+    Block,
+    Edit,
+    FileHit,
+    FileMatches,
+    FileRequest,
+    FilesOpened,
+    MessageHit,
+    PageFault,
+    Passage,
+    PassageHit,
+    now,
+)
 from pagemind.records.view import View
 from pagemind.store import archives, paging
+from pagemind.store.agent_files import Opening
 
 
 @dataclass(frozen=True)
@@ -27,6 +41,15 @@ class BlockEdit:
     seen_revision: int
     edit: Edit
     value: str
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """Files to open in the agent's window, at most so many of them at once."""
+
+    openings: tuple[Opening, ...]
+    close_others: bool
+    most_open: int
 
 
 @dataclass
@@ -42,6 +65,7 @@ class Effects:
     vectors: dict[UUID, list[float]] = field(default_factory=dict[UUID, list[float]])
     recalled: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     faults: list[PageFault] = field(default_factory=list[PageFault])
+    files: list[FileChange] = field(default_factory=list[FileChange])
     effect: str = ""
     _values: dict[UUID, str] = field(default_factory=dict[UUID, str])
 
@@ -128,6 +152,30 @@ class Effects:
         ]
         self.faults += await self._page_faults(faults(hits))
         return hits
+
+    async def open_files(self, requests: Sequence[FileRequest], *, close_others: bool = False) -> FilesOpened:
+        """Put files into the window from the next epoch on; what they show is told at once. A ToolRefusal says why not."""
+        agent = self.view.agent
+        most = files.most_open(agent)
+        if len(requests) > most:
+            raise BadArgument(f"{len(requests)} files", name="file_requests", advice=f"open at most {most} at once.")
+        found = await files.views_of(self.kernel, agent, requests)
+        change = FileChange(tuple(opening for opening, _ in found), close_others, most)
+        self.files.append(change)
+        closed = await files.closed_by(self.kernel, agent.id, change.openings, close_others=close_others, most_open=most)
+        return FilesOpened(tuple(view for _, view in found), closed)
+
+    async def grep_files(
+        self, pattern: str, *, include: str | None = None, context_lines: int = 1, offset: int = 0
+    ) -> FileMatches:
+        """Lines of the agent's files that match, a page of them. A ToolRefusal says what is wrong with a pattern."""
+        return await files.grep(
+            self.kernel, self.job.agent_id, pattern, include=include, context_lines=context_lines, offset=offset
+        )
+
+    async def search_files(self, query: str, *, limit: int = 5) -> list[FileHit]:
+        """Pieces of the agent's files by words and by meaning, the best first."""
+        return await files.search(self.kernel, self.job.agent_id, query, limit)
 
     def note_effect(self, words: str) -> None:
         """A few words for people on what the current call did."""

@@ -35,4 +35,4 @@ def paused_for(conversation: Conversation) -> timedelta:
 
 def worth_writing_back(kernel: Kernel, view: Resident, cause: Cause) -> bool:
     """Whether a new epoch changes anything: the blocks differ from their snapshot, or what stands before them does."""
-    return cause == Cause.definition or kernel.prose.blocks(view.blocks) != view.conversation.snapshot
+    return cause == Cause.definition or kernel.prose.blocks(view.blocks, view.shelves) != view.conversation.snapshot

@@ -212,6 +212,18 @@ async def views_of(kernel: Kernel, agent: Agent, requests: Sequence[FileRequest]
     return result
 
 
+async def closed_by(
+    kernel: Kernel, agent_id: UUID, openings: Sequence[Opening], *, close_others: bool, most_open: int
+) -> tuple[str, ...]:
+    """The names of the open files that these take the place of."""
+    wanted = {opening.file_id for opening in openings}
+    async with kernel.database.transaction() as session:
+        others = [each for each in await agent_files.readable(session, agent_id) if each.is_open and each.id not in wanted]
+    others.sort(key=lambda each: each.used_at or each.created_at, reverse=True)
+    stay = 0 if close_others else most_open - len(wanted)
+    return tuple(each.name for each in others[stay:])
+
+
 def one_of(known: Sequence[Readable], name: str) -> Readable:
     """The file of that name, with or without its folder where that is clear. Raises UnknownFile."""
     exact = [each for each in known if each.name == name]

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
-from pagemind.engine.effects import BlockEdit
+from pagemind.engine.effects import BlockEdit, FileChange
 from pagemind.engine.job import Job
 from pagemind.engine.kernel import Kernel
 from pagemind.events import Event, to_json
 from pagemind.faults import reach
 from pagemind.records import Block, Epoch, Json, Message, PageFault, Passage, Step, edit_to_json
-from pagemind.store import blocks, embeddings, paging, passages
+from pagemind.store import agent_files, blocks, embeddings, paging, passages
 from pagemind.store.database import AsyncSession
 from pagemind.store.progress import Progress, Stride, store_alone, store_step
 
@@ -50,6 +50,7 @@ class Draft:
     edits: Sequence[BlockEdit] = ()
     passages: Sequence[Passage] = ()
     vectors: Mapping[UUID, list[float]] = field(default_factory=dict[UUID, list[float]])
+    files: Sequence[FileChange] = ()
     known: dict[str, int] = field(default_factory=dict[str, int])
     faults: Sequence[PageFault] = ()
     epoch: Epoch | None = None
@@ -60,7 +61,7 @@ class Draft:
     @property
     def alone(self) -> bool:
         """Whether the step leaves nothing but itself."""
-        return not (self.edits or self.passages or self.vectors or self.faults or self.epoch)
+        return not (self.edits or self.passages or self.vectors or self.files or self.faults or self.epoch)
 
     def stride(self, job: Job, known: dict[str, int]) -> Stride:
         """The step as the store takes it."""
@@ -89,7 +90,7 @@ async def persist_all(job: Job, kernel: Kernel, draft: Draft) -> Persisted:
         written = await write_edits(session, job, draft)
         await write_passages(session, job, kernel, draft)
         await write_paging(session, draft)
-        known = {**draft.known, **told_of(draft, written)}
+        known = {**draft.known, **told_of(draft, written), **await write_files(session, job, draft)}
         reach("persist.mid_transaction")
         progress = await store_step(session, draft.stride(job, known))
         reach("persist.before_commit")
@@ -134,6 +135,20 @@ async def write_paging(session: AsyncSession, draft: Draft) -> None:
         await paging.add_faults(session, draft.faults)
     if draft.epoch is not None:
         await paging.begin_epoch(session, draft.epoch)
+
+
+async def write_files(session: AsyncSession, job: Job, draft: Draft) -> dict[str, int]:
+    """Open and close files in the agent's window; what the history tells of then, unless others' changes came between."""
+    if not draft.files:
+        return {}
+    revision = await agent_files.bump(session, job.agent_id)
+    for each in draft.files:
+        opened = [opening.file_id for opening in each.openings]
+        if each.close_others:
+            await agent_files.close(session, job.agent_id, revision, keep=opened)
+        await agent_files.open(session, job.tenant_id, job.agent_id, each.openings, revision, each.most_open)
+    key = str(job.agent_id)
+    return {key: revision} if draft.known.get(key, 0) == revision - 1 else {}
 
 
 async def write_passages(session: AsyncSession, job: Job, kernel: Kernel, draft: Draft) -> None:

@@ -193,7 +193,7 @@ def outcome(turn: Turn, draft: Draft, stored: Persisted) -> Outcome:
         turn.kernel.residents.keep(after)
         job.ended, job.others_wait, job.worth_paging = True, progress.others, worth_paging(turn, draft)
     job.told(progress.events - len(draft.events) + 1, draft.events)
-    return Outcome(ended, view=None if ended or turn.policy.write_through else after)
+    return Outcome(ended, view=None if ended or turn.policy.write_through or draft.files else after)
 
 
 def worth_paging(turn: Turn, draft: Draft) -> bool:

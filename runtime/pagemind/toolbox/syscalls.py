@@ -7,7 +7,15 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from pagemind.records import Edit, MessageHit, PassageHit
+from pagemind.records import (
+    Edit,
+    FileHit,
+    FileMatches,
+    FileRequest,
+    FilesOpened,
+    MessageHit,
+    PassageHit,
+)
 
 
 class Syscalls(Protocol):
@@ -69,6 +77,26 @@ class Syscalls(Protocol):
 
         ``#12`` or ``#12-#20`` as a query looks messages up by number.
         """
+        ...
+
+    async def open_files(self, requests: Sequence[FileRequest], *, close_others: bool = False) -> FilesOpened:
+        """Keep parts of the agent's files in its window; those not used for longest leave it where there are too many.
+
+        Raises a ToolRefusal where a file is unknown or there are too many at once.
+        """
+        ...
+
+    async def grep_files(
+        self, pattern: str, *, include: str | None = None, context_lines: int = 1, offset: int = 0
+    ) -> FileMatches:
+        """The lines of the agent's files that match a regular expression, whatever their case, a page from ``offset`` on.
+
+        ``include`` is one for the files' names. Raises a ToolRefusal where a pattern is wrong or takes too long.
+        """
+        ...
+
+    async def search_files(self, query: str, *, limit: int = 5) -> list[FileHit]:
+        """Pieces of the agent's files, the best first, at most ``limit``."""
         ...
 
     def note_effect(self, words: str) -> None:
