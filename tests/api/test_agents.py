@@ -21,7 +21,8 @@ EVERYTHING: Any = [
 
 def made(client: Letta, **wanted: Any) -> AgentState:
     """A new agent."""
-    return client.agents.create(**{"model": MODEL, "embedding": "openai/text-embedding-3-small", **wanted})
+    given: dict[str, Any] = {"model": MODEL, "embedding": "openai/text-embedding-3-small", **wanted}
+    return client.agents.create(**given)
 
 
 def tool_names(agent: AgentState) -> list[str]:
@@ -47,7 +48,8 @@ def test_an_agent_needs_nothing_but_a_model_and_gets_a_name_instructions_and_bas
     assert tool_names(agent) == ["conversation_search", "memory_insert", "memory_replace"]
     assert (agent.agent_type, agent.tool_rules, agent.timezone) == ("letta_v1_agent", [], "UTC")
     assert agent.llm_config.model == "gpt-4o-mini"
-    assert agent.embedding_config and agent.embedding_config.embedding_dim >= 0
+    assert agent.embedding_config
+    assert agent.embedding_config.embedding_dim >= 0
 
 
 def test_every_option_is_given_back(client: Letta) -> None:
@@ -75,7 +77,8 @@ def test_every_option_is_given_back(client: Letta) -> None:
         assert (each.max_files_open, each.per_file_view_window_char_limit) == (3, 9000)
         assert (each.llm_config.context_window, each.llm_config.temperature, each.llm_config.max_tokens) == (16_000, 0.3, 1000)
         assert each.enable_sleeptime is True
-        assert each.compaction_settings and each.compaction_settings.model == "openai/gpt-4o-mini"
+        assert each.compaction_settings
+        assert each.compaction_settings.model == "openai/gpt-4o-mini"
         settings: Any = each.model_settings  # pyright: ignore
         assert (settings["provider_type"], settings["temperature"], settings["max_output_tokens"]) == ("openai", 0.3, 1000)
 
@@ -133,7 +136,8 @@ def test_base_tools_can_be_left_out_and_others_asked_for(client: Letta) -> None:
     again = made(client, include_base_tools=False, tool_ids=ids[::-1], tools=["archival_memory_search"])
     assert tool_names(again) == ["archival_memory_search", "archival_memory_insert"]
     shown = agent.tools[0]
-    assert shown.json_schema and shown.json_schema["name"] == "archival_memory_search"
+    assert shown.json_schema
+    assert shown.json_schema["name"] == "archival_memory_search"
 
 
 def test_a_tool_that_there_is_none_of_is_refused(client: Letta) -> None:
@@ -175,7 +179,8 @@ def test_all_types_of_tool_rules_are_kept_as_they_are(client: Letta) -> None:
 
 def test_secrets_are_given_back_with_their_values(client: Letta) -> None:
     agent = made(client, secrets={"KEY": "value"})
-    assert agent.secrets and [(each.key, each.value) for each in agent.secrets] == [("KEY", "value")]
+    assert agent.secrets
+    assert [(each.key, each.value) for each in agent.secrets] == [("KEY", "value")]
     assert agent.secrets[0].agent_id == agent.id
     assert client.agents.retrieve(agent.id).secrets == []
     changed = client.agents.update(agent.id, secrets={"OTHER": "v2"})
@@ -266,7 +271,9 @@ def test_an_update_changes_what_is_given_and_lists_replace(client: Letta) -> Non
     assert (changed.system, changed.llm_config.context_window, changed.metadata, changed.hidden) == (
         "Anew.", 20_000, {"y": 2}, True,
     )  # fmt: skip
-    assert changed.updated_at and agent.updated_at and changed.updated_at > agent.updated_at
+    assert changed.updated_at
+    assert agent.updated_at
+    assert changed.updated_at > agent.updated_at
 
 
 def test_an_update_of_the_model_keeps_the_handle_that_was_given(client: Letta) -> None:
@@ -282,10 +289,10 @@ def test_an_update_replaces_tools_and_blocks(client: Letta) -> None:
     agent = made(client, memory_blocks=[{"label": "human", "value": "Bo"}, {"label": "persona", "value": "Ada"}])
     human, persona = agent.blocks
     notes = client.blocks.create(label="notes", value="n")
-    changed = client.agents.update(agent.id, block_ids=[notes.id, human.id], tool_ids=[agent.tools[1].id])
+    changed = client.agents.update(agent.id, block_ids=[notes.id, human.id or ""], tool_ids=[agent.tools[1].id])
     assert [block.label for block in changed.blocks] == ["notes", "human"]
     assert tool_names(changed) == ["memory_insert"]
-    assert client.blocks.retrieve(persona.id).value == "Ada"
+    assert client.blocks.retrieve(persona.id or "").value == "Ada"
     assert tool_names(client.agents.update(agent.id, tool_ids=[])) == []
 
 
@@ -356,7 +363,8 @@ def test_the_list_goes_by_the_last_run_and_by_change(client: Letta, provider: Pr
     by_run = list(client.agents.list(tags=[tag], order_by="last_run_completion", limit=1))
     assert [agent.id for agent in by_run] == [first.id, second.id]
     assert by_run[0].last_stop_reason == "end_turn"
-    assert by_run[0].last_run_completion is not None and by_run[0].last_run_duration_ms is not None
+    assert by_run[0].last_run_completion is not None
+    assert by_run[0].last_run_duration_ms is not None
     assert [agent.id for agent in client.agents.list(tags=[tag], last_stop_reason="end_turn")] == [first.id]
     client.agents.update(second.id, description="touched")
     assert [agent.id for agent in client.agents.list(tags=[tag], order_by="updated_at")] == [second.id, first.id]
