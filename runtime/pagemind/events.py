@@ -81,7 +81,7 @@ class Replied:
     reasoning: str = ""
     message_id: UUID | None = None
     step_id: UUID | None = None
-    calls: tuple[dict[str, str], ...] = field(default=())
+    calls: tuple[dict[str, Any], ...] = field(default=())
     waits: bool = False
     at: str = ""
     type: Literal["replied"] = "replied"

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, text
+from sqlalchemy import Row, Select, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -59,6 +59,58 @@ async def history(
         query = query.where(col(Message.seq) < before_seq)
     order = col(Message.seq).desc() if newest_first else col(Message.seq)
     return list((await session.execute(query.order_by(order).limit(limit))).scalars())
+
+
+async def listed(
+    session: AsyncSession,
+    conversation_id: UUID,
+    *,
+    after_seq: int = 0,
+    before_seq: int | None = None,
+    limit: int = 100,
+    newest_first: bool = False,
+    without_returns_of: str | None = None,
+) -> list[Message]:
+    """As `history`, without what only the model is told, and without the returns of that one tool."""
+    query = select(Message).where(
+        col(Message.conversation_id) == conversation_id, col(Message.seq) > after_seq, col(Message.role) != Role.notice
+    )
+    if before_seq is not None:
+        query = query.where(col(Message.seq) < before_seq)
+    if without_returns_of is not None:
+        query = query.where(~((col(Message.role) == Role.tool) & (col(Message.name) == without_returns_of)))
+    order = col(Message.seq).desc() if newest_first else col(Message.seq)
+    return list((await session.execute(query.order_by(order).limit(limit))).scalars())
+
+
+async def find(session: AsyncSession, message_id: UUID) -> Message | None:
+    """The message; None if there is none."""
+    return (await session.execute(select(Message).where(col(Message.id) == message_id))).scalar_one_or_none()
+
+
+async def some(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, Message]:
+    """Those messages, by id."""
+    found = (await session.execute(select(Message).where(col(Message.id).in_(ids)))).scalars() if ids else ()
+    return {message.id: message for message in found}
+
+
+def spoken_anywhere() -> Select[Message]:
+    """All messages of all conversations that have their place and are for people to read."""
+    return select(Message).where(col(Message.seq).is_not(None), col(Message.role) != Role.notice)
+
+
+async def of_run(session: AsyncSession, run_id: UUID) -> list[Message]:
+    """The run's messages, its input first."""
+    query = select(Message).where(col(Message.run_id) == run_id, col(Message.role) != Role.notice)
+    return list((await session.execute(query.order_by(col(Message.seq).nulls_last(), col(Message.created_at)))).scalars())
+
+
+async def of_step(session: AsyncSession, run_id: UUID, step_id: UUID) -> list[Message]:
+    """What the run's step said."""
+    query = select(Message).where(
+        col(Message.run_id) == run_id, col(Message.step_id) == step_id, col(Message.role) != Role.notice
+    )
+    return list((await session.execute(query.order_by(col(Message.seq)))).scalars())
 
 
 async def count(session: AsyncSession, conversation_id: UUID) -> int:
