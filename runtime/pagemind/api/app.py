@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -11,11 +11,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from pagemind import __version__
 from pagemind.api import documents, health
 from pagemind.api.bodies import Bodies
+from pagemind.api.dispatch import Dispatch
 from pagemind.api.door import Door
 from pagemind.api.front import Answered, Front
 from pagemind.api.guards import Guard, Reach, is_loopback
@@ -82,31 +84,38 @@ ROUTERS = (
 )  # fmt: skip
 
 
+ABOUT: dict[str, Any] = {
+    "title": "Pagemind",
+    "version": __version__,
+    "description": "Stateful agents over the REST API that Letta's clients speak, and over OpenAI's.",
+    "redirect_slashes": False,
+    "docs_url": None,
+    "redoc_url": None,
+}
 Tell = Callable[[Answered], None]
 
 
 def make_app(tenancies: Tenancies, settings: Settings, *, host: str = "127.0.0.1", tell: Tell | None = None) -> ASGIApp:
     """The server over the open tenancies; ``host`` is where it listens, ``tell`` hears of each request."""
     metrics = HttpMetrics()
-    app = routes()
-    app.state.metrics, app.state.scraped = metrics, health.Scraped()
+    whole = with_failures(FastAPI(**ABOUT))
+    routers = [refused.early, *(module.router for module in ROUTERS)]
+    for router in routers:
+        whole.include_router(router, responses=FAILURES)
+    whole.state.metrics, whole.state.scraped = metrics, health.Scraped()
+
+    def part(routes: Sequence[BaseRoute]) -> FastAPI:
+        app = with_failures(FastAPI(openapi_url=None, routes=list(routes), **ABOUT))
+        app.state = whole.state
+        return app
+
+    app = Dispatch(whole, [route for router in routers for route in router.routes], part)
     door = Door(Bodies(app, settings), tenancies, settings, always_locked=not is_loopback(host))
     return Front(Guard(door, Reach.of(settings, host)), metrics, most=settings.serve_requests, tell=tell)
 
 
-def routes() -> FastAPI:
-    """Every route, with what answers where one fails."""
-    app = FastAPI(
-        title="Pagemind",
-        version=__version__,
-        description="Stateful agents over the REST API that Letta's clients speak, and over OpenAI's.",
-        redirect_slashes=False,
-        docs_url=None,
-        redoc_url=None,
-    )
-    app.include_router(refused.early)
-    for module in ROUTERS:
-        app.include_router(module.router, responses=FAILURES)
+def with_failures(app: FastAPI) -> FastAPI:
+    """The app with what answers where a route fails."""
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(PagemindError, answer_error)
     app.add_exception_handler(RequestValidationError, answer_invalid)
