@@ -8,7 +8,7 @@ import typer
 from typer.main import get_command
 
 from pagemind import __version__
-from pagemind.cli import definitions, harnesses, keys, memory, serving
+from pagemind.cli import definitions, harnesses, importing, keys, memory, serving
 from pagemind.cli.completion import agent_names
 from pagemind.cli.groups import ChatByDefault
 from pagemind.cli.launch import launch
@@ -26,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(memory.app, name="memory")
+app.add_typer(importing.app, name="import")
 app.add_typer(keys.app, name="keys")
 db = typer.Typer(help="The database behind the home folder.", no_args_is_help=True)
 app.add_typer(db, name="db")
