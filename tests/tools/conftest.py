@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -10,9 +11,21 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from pagemind.errors import UnknownBlock
+from pagemind.errors import UnknownBlock, UnknownFile
 from pagemind.memory.blocks import apply_edit
-from pagemind.records import Block, CallRequest, Edit, MessageHit, PassageHit
+from pagemind.memory.file_view import lines_of, numbered, view_of
+from pagemind.records import (
+    Block,
+    CallRequest,
+    Edit,
+    FileHit,
+    FileMatch,
+    FileMatches,
+    FileRequest,
+    FilesOpened,
+    MessageHit,
+    PassageHit,
+)
 from pagemind.settings import content_folder
 from pagemind.toolbox.calls import CallResult, MalformedCalls, run_call, validate
 from pagemind.toolbox.registry import Registry, load_tools
@@ -35,6 +48,7 @@ class SyscallsInMemory:
         }
         self.passages: list[PassageHit] = []
         self.messages: list[MessageHit] = []
+        self.files: dict[str, str] = {}
 
     def now(self) -> datetime:
         return NOON
@@ -89,6 +103,37 @@ class SyscallsInMemory:
             hit
             for hit in self.messages
             if shares_word(query, hit.content) and (not roles or hit.role in roles) and within(hit.created_at, after, before)
+        ]
+        return found[:limit]
+
+    async def open_files(self, requests: Sequence[FileRequest], *, close_others: bool = False) -> FilesOpened:
+        for each in requests:
+            if each.name not in self.files:
+                raise UnknownFile(name=each.name, known=", ".join(self.files))
+        views = [
+            view_of(each.name, self.files[each.name], limit_chars=200, offset=each.offset, length=each.length)
+            for each in requests
+        ]
+        return FilesOpened(tuple(views), ("old.txt",) if close_others else ())
+
+    async def grep_files(
+        self, pattern: str, *, include: str | None = None, context_lines: int = 1, offset: int = 0
+    ) -> FileMatches:
+        found = [
+            FileMatch(name, number, numbered(lines_of(text), number - context_lines, number + context_lines, number, 80))
+            for name, text in self.files.items()
+            for number, line in enumerate(lines_of(text), start=1)
+            if pattern in line and (not include or include in name)
+        ]
+        by_file = Counter(match.name for match in found)
+        return FileMatches(len(found), tuple(by_file.items()), tuple(found[offset : offset + 20]))
+
+    async def search_files(self, query: str, *, limit: int = 5) -> list[FileHit]:
+        found = [
+            FileHit(name, line, number, number, "", 1.0)
+            for name, text in self.files.items()
+            for number, line in enumerate(lines_of(text), start=1)
+            if shares_word(query, line)
         ]
         return found[:limit]
 

@@ -90,6 +90,9 @@ def test_the_shipped_tools_have_the_names_and_arguments_that_letta_has(shipped: 
         "archival_memory_insert": ["content", "tags"],
         "archival_memory_search": ["query", "tags", "top_k", "start_datetime", "end_datetime"],
         "conversation_search": ["query", "roles", "limit", "start_date", "end_date"],
+        "open_files": ["file_requests", "close_all_others"],
+        "grep_files": ["pattern", "include", "context_lines", "offset"],
+        "semantic_search_files": ["query", "limit"],
     }
     assert {shipped[name].effect for name in shipped} == {"transactional"}
 
