@@ -528,6 +528,12 @@ class ToolSourceOff(PagemindError):
     code = "tool_source_off"
 
 
+class RunToolOnly(ToolRefusal):
+    """This tool needs a run of the agent's. Fix: send the agent a message and let it call the tool."""
+
+    code = "run_tool_only"
+
+
 class McpError(PagemindError):
     """The MCP server {name!r} failed. Fix: see the evidence and the server's own log."""
 
