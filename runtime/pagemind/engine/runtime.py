@@ -21,6 +21,7 @@ from pagemind.engine.indexer import Indexer
 from pagemind.engine.intake import Intake
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.memory import Memory
+from pagemind.engine.outside import OutsideTools
 from pagemind.engine.paging import SOON_TURNS, PagingReport, paging_of
 from pagemind.engine.policy import Limits, policy_of
 from pagemind.engine.prompts import Prose
@@ -39,8 +40,12 @@ from pagemind.settings import Settings
 from pagemind.store import agents, conversations, messages, run_events, runs, tenants
 from pagemind.store.database import Database
 from pagemind.toolbox.registry import load_tools
+from pagemind.toolbox.stored import Nowhere
 
 log = logging.getLogger(__name__)
+
+MAIN_CONVERSATIONS = 10_000
+"""How many agents' main conversations are remembered."""
 
 
 class Runtime:
@@ -50,12 +55,18 @@ class Runtime:
         self.kernel = kernel
         self._local = local
         self._host = host
+        self.outside = OutsideTools(kernel.settings, kernel.database)
+        if isinstance(kernel.outside, Nowhere | OutsideTools):
+            kernel.outside = self.outside
         self.memory = Memory(kernel)
         early = EarlyPaging(kernel)
         self.worker = Worker(kernel, early=early, liveness=host.worker.liveness if host else None)
         self._indexer = Indexer(kernel)
+        self._main: dict[UUID, UUID] = {}
         self._intake = Intake(kernel, self._indexer.wake)
-        self._tasks = [asyncio.create_task(part.serve()) for part in (self.worker, self._indexer, self._intake, early)] if work else []
+        self._tasks = (
+            [asyncio.create_task(part.serve()) for part in (self.worker, self._indexer, self._intake, early)] if work else []
+        )
 
     @classmethod
     async def open(
@@ -124,6 +135,7 @@ class Runtime:
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        await self.outside.close()
         for reasoner in self.kernel.own_reasoners.values():
             await reasoner.close()
         if self._host:
@@ -182,6 +194,20 @@ class Runtime:
             latest = await conversations.of_agent(session, agent.id, limit=1)
         return latest[0] if latest else await self.new_conversation(agent)
 
+    async def main_conversation(self, agent_id: UUID) -> UUID:
+        """The conversation that the agent is talked to in where none is named; UnknownAgent.
+
+        An agent that was talked to here before is not asked for: `accept` finds out if it is gone.
+        """
+        known = self._main.get(agent_id)
+        if known is None:
+            async with self.kernel.database.transaction() as session:
+                known = (await conversations.main_of(session, await agents.get(session, agent_id))).id
+            if len(self._main) >= MAIN_CONVERSATIONS:
+                self._main.clear()
+            self._main[agent_id] = known
+        return known
+
     async def new_conversation(self, agent: Agent, title: str = "") -> Conversation:
         """A new conversation; the agent's blocks and archive are the same in all of them."""
         async with self.kernel.database.transaction() as session:
@@ -206,11 +232,13 @@ class Runtime:
         limits: Limits | None = None,
         background: bool = False,
         extra: Json | None = None,
+        rejoin_seconds: float = 0.0,
     ) -> Run:
         """Take a text, or several inputs, in; when this returns they are kept, and a worker will carry them (contract D1).
 
         A run in the ``background`` goes behind those that somebody waits for, here and on the model server. ``extra`` is kept
-        with the run for the front.
+        with the run for the front. With ``rejoin_seconds`` a client says that it tries again: the conversation's newest run is
+        joined if it brought the same and is not older.
         """
         settings, window = self.settings, self.kernel.reasoner.window_tokens
         asked = acceptance.Asked(
@@ -221,16 +249,22 @@ class Runtime:
             idempotency_key=idempotency_key,
             background=background,
             extra=extra,
+            rejoin_seconds=rejoin_seconds,
         )
         limit_chars = min(settings.message_limit_chars, window * acceptance.CHARS_PER_TOKEN)
         return await acceptance.accept(self.kernel, self.worker, asked, limit_chars=limit_chars)
 
     async def follow(self, run_id: UUID, after_seq: int = 0) -> AsyncIterator[Event]:
         """The run's events, stored and then live; ends after RunEnded."""
-        async for _, event in following.follow(self.kernel, run_id, after_seq):
+        async for _, event in self.events(run_id, after_seq):
+            yield event
+
+    async def events(self, run_id: UUID, after_seq: int = 0) -> AsyncIterator[tuple[int | None, Event]]:
+        """The same, each with its ``seq`` in the store; None for one that is only ever live."""
+        async for seq, event in following.follow(self.kernel, run_id, after_seq):
             if isinstance(event, RunEnded):
                 self._indexer.run_ended()
-            yield event
+            yield seq, event
 
     async def listen(self, conversation_id: UUID) -> AsyncIterator[Event]:
         """What happens to the conversation between its runs, from now on: Compacted. Never ends by itself."""
