@@ -403,3 +403,36 @@ def test_recompiling_gives_the_prompt_with_the_blocks_as_they_are(client: Letta)
 def test_names_may_be_shared_and_are_in_any_script(client: Letta) -> None:
     first, second = made(client, name="Łukasz 用户"), made(client, name="Łukasz 用户")
     assert {agent.id for agent in client.agents.list(name="Łukasz 用户")} == {first.id, second.id}
+
+
+def test_an_agent_is_exported_as_a_document_and_imported_anew(client: Letta, provider: Provider) -> None:
+    agent = made(client, name="Movable", system="You are terse.", memory_blocks=[{"label": "human", "value": "Name: Bo"}])
+    provider.will(says("Hello, Bo."))
+    client.agents.messages.create(agent.id, messages=[{"role": "user", "content": "Hi there."}])
+    document = client.agents.export_file(agent.id)
+    assert '"agents"' in document
+    [copy_id] = client.agents.import_file(file=document.encode()).agent_ids
+    copy = client.agents.retrieve(copy_id, include=EVERYTHING)
+    assert (copy.name, copy.system) == ("Movable_copy", "You are terse.")
+    assert [block.value for block in copy.blocks] == ["Name: Bo"]
+    assert copy.blocks[0].id != agent.blocks[0].id
+    texts = [getattr(message, "content", None) for message in client.agents.messages.list(copy_id)]
+    assert "Hello, Bo." in texts
+
+
+def test_an_import_obeys_its_options_and_refuses_what_is_no_agent_file(client: Letta) -> None:
+    document = client.agents.export_file(made(client, name="Movable", secrets={"KEY": "old"}).id).encode()
+    [named] = client.agents.import_file(file=document, name="Renamed", secrets='{"KEY": "new"}', strip_messages=True).agent_ids
+    found = client.agents.retrieve(named, include=EVERYTHING)
+    assert found.name.startswith("Renamed")
+    assert [(each.key, each.value) for each in found.secrets or ()] == [("KEY", "new")]
+    [plain] = client.agents.import_file(file=document, append_copy_suffix=False).agent_ids
+    assert client.agents.retrieve(plain).name == "Movable"
+    for wrong in (b"no json", b"{}", b"[]"):
+        with pytest.raises(APIStatusError) as refused:
+            client.agents.import_file(file=wrong)
+        assert refused.value.status_code == 400
+    with pytest.raises(UnprocessableEntityError):
+        client.agents.import_file(file=document, secrets="no json")
+    with pytest.raises(NotFoundError):
+        client.agents.export_file(f"agent-{uuid4()}")

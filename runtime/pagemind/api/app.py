@@ -23,7 +23,9 @@ from pagemind.api.front import Answered, Front
 from pagemind.api.guards import Guard, Reach, is_loopback
 from pagemind.api.http_metrics import HttpMetrics
 from pagemind.api.letta import (
+    agent_context,
     agent_files,
+    agent_moving,
     agents,
     archives,
     blocks,
@@ -80,7 +82,8 @@ FAILURES: dict[int | str, dict[str, Any]] = {
 
 ROUTERS = (
     health, agents, blocks, core_memory, messages, conversations, runs, steps, tools, mcp_servers, archives, passages, folders,
-    agent_files, identities, models, tags, chat, responses, embeddings, openai_models, documents, refused,
+    agent_files, agent_context, agent_moving, identities, models, tags, chat, responses, embeddings, openai_models, documents,
+    refused,
 )  # fmt: skip
 
 

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, Query
 
 from pagemind.api.here import Caller
 from pagemind.api.ids import AgentId, IdentityId, wire_id
-from pagemind.api.letta import agent_context
 from pagemind.api.letta.agent_bodies import AgentCreate, AgentUpdate
 from pagemind.api.letta.agent_making import changed, made
 from pagemind.api.letta.agent_state import Parts, agent_state, agent_states, known_agent, parts_asked
@@ -23,7 +22,6 @@ from pagemind.store.agent_lists import AgentFilter, AgentOrder
 from pagemind.store.keyset import Slice
 
 router = APIRouter(tags=["agents"])
-router.include_router(agent_context.router)
 
 Asked = Annotated[Parts, Depends(parts_asked)]
 Word = Annotated[str, Query(max_length=500)]
