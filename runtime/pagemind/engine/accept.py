@@ -14,13 +14,14 @@ from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
+from pagemind.engine.admit import admitted
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.policy import Limits, limits_of, own_model
 from pagemind.engine.worker import Worker
 from pagemind.errors import EmptyMessage, IdempotencyConflict, MessageTooLong, StoreBusy, UnknownAgent, UnknownRecord
 from pagemind.events import RunStarted, to_json
 from pagemind.faults import reach
-from pagemind.memory.compiler import as_prompt, paused
+from pagemind.memory.compiler import as_prompts, paused
 from pagemind.records import Approval, Input, Json, Message, Request, Role, Run, RunState, now
 from pagemind.records.base import record_of
 from pagemind.records.text import clean_text
@@ -57,7 +58,8 @@ async def accept(kernel: Kernel, worker: Worker, asked: Asked, *, limit_chars: i
     """Store the inputs and their run; when this returns, neither is ever lost.
 
     The same key with the same inputs joins the run accepted before. Raises EmptyMessage, MessageTooLong, IdempotencyConflict,
-    UnknownRecord (no such conversation), StoreUnavailable (nothing was accepted).
+    UnknownRecord (no such conversation), StoreUnavailable (nothing was accepted), PendingApproval and UnknownApproval (calls
+    of the conversation wait for an answer, or do not), BadModel.
     """
     inputs = [replace(each, content=checked(each.content, limit_chars)) for each in asked.inputs]
     if not inputs and not asked.request.approvals:
@@ -67,7 +69,8 @@ async def accept(kernel: Kernel, worker: Worker, asked: Asked, *, limit_chars: i
         return before
     for _ in range(TRIES):
         resident = await known(kernel, asked.conversation_id)
-        run = run_of(resident, asked, kernel, request_hash)
+        key = await admitted(kernel, resident, asked.request, asked.idempotency_key, request_hash)
+        run = run_of(resident, replace(asked, idempotency_key=key), kernel, request_hash)
         messages = messages_of(run, inputs, asked.request.approvals)
         promised = worker.promise(run.id, background=asked.background)
         outcome: Outcome | None = None
@@ -141,7 +144,7 @@ async def may_begin(kernel: Kernel, resident: Resident, request: Request, messag
         async with asyncio.timeout(COUNT_SECONDS):
             for message in messages:
                 message.stamped = message.role == Role.user and paused(last_at, message)
-                message.tokens = await kernel.count_added(as_prompt(message))
+                message.tokens = await kernel.count_added(*as_prompts(message))
     except TimeoutError:
         return False
     return True
@@ -192,6 +195,7 @@ def began(resident: Resident, run: Run, messages: Sequence[Message], outcome: Ou
         blocks=resident.blocks,
         messages=(*resident.messages, *messages),
         archive_id=resident.archive_id,
+        shelves=resident.shelves,
         stored_tools=resident.stored_tools,
         versions=Versions(versions.agent, outcome.version, versions.blocks),
         run=run,
