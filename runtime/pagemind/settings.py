@@ -100,6 +100,8 @@ class Settings(BaseSettings):
     lease_seconds: float = 15.0
     serve_host: str = "127.0.0.1"
     """Where the server listens. Without keys it listens on loopback only."""
+    busy_conversations: Literal["queue", "refuse"] = "queue"
+    """What a second message to a conversation does whose run goes on: it waits its turn, or it is answered with 409."""
     serve_port: int = Field(default=8283, ge=0, le=65_535)
     serve_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     """Names, beside loopback's and the address it listens on, under which the server may be asked; with commas between them."""
