@@ -173,7 +173,12 @@ async def known_here(runtime: Runtime, agent_ids: Sequence[UUID]) -> set[UUID]:
 def show(report: Report) -> None:
     """Print the report for people."""
     rows = [
-        (row.name, f"agent-{row.id}", row.state, str(row.blocks), str(row.tools), f"{row.messages:,}", f"{row.passages:,}")
+        (
+            one_line(row.name, 60),
+            f"agent-{row.id}",
+            row.state,
+            *(f"{count:,}" for count in (row.blocks, row.tools, row.messages, row.passages)),
+        )
         for row in report.rows
     ]
     columns = ("agent", "id", "", "#blocks", "#tools", "#messages", "#passages")

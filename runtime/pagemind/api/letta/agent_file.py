@@ -33,6 +33,7 @@ from pagemind.records.text import clean_text
 
 SHOWN_PROBLEMS = 5
 COPY = "_copy"
+UNNAMED = "unnamed"
 CUSTOM = "custom"
 MCP = "external_mcp"
 PYTHON = ("python", "json", None)
@@ -154,7 +155,7 @@ class Reading:
             self.leave_out(f"type {given.agent_type} of agent {given.name}", f"it is not known here; it runs as {kind}")
         tools = {tool.id: tool for tool in self.file.tools}
         named = [tools[each] for each in known(given.tool_ids, self.file.tools, "tool", given)]
-        name = self.wishes.name or safe_name(given.name) + (COPY if self.wishes.copy_suffix else "")
+        name = self.wishes.name or (safe_name(given.name) or UNNAMED) + (COPY if self.wishes.copy_suffix else "")
         return Agent(
             tenant_id=self.tenant_id,
             id=self.ids(f"agent/{given.id}"),
@@ -281,7 +282,7 @@ class Reading:
 
     def shelf(self, given: FileAgent) -> Shelf:
         """The agent's archive: only files that we wrote have passages."""
-        archive = Archive(tenant_id=self.tenant_id, id=self.ids(f"archive/{given.id}"), name=safe_name(given.name))
+        archive = Archive(tenant_id=self.tenant_id, id=self.ids(f"archive/{given.id}"), name=safe_name(given.name) or UNNAMED)
         archive.extra = {"origin": f"{self.origin}/{given.id}"}
         own = [passage for passage in self.file.passages if passage.agent_id == given.id and passage.text.strip()]
         return Shelf(
