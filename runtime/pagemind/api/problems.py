@@ -105,6 +105,8 @@ def problem_of(error: PagemindError) -> Problem:
             return unprocessable(str(error))
         case said.StoreConflict():
             return conflict(str(error))
+        case said.StoreError():
+            return Problem(status, error.cause, headers=headers)  # its evidence names places of this machine
         case _:
             return Problem(status, str(error), headers=headers)
 

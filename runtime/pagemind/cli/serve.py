@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 
 import uvicorn
@@ -78,11 +78,21 @@ async def serve(
         opening = Runtime.open(settings, reasoner=reasoner, embedder=embedder, tell=say_local)
         async with await opening as runtime, tenancies(runtime) as opened:
             app = make_app(opened, settings, host=host, tell=tell_as_json if as_json else None)
-            server = Announced(config(app, settings), runtime, as_json=as_json)
+            server = Announced(config(app, settings), await facts(runtime), as_json=as_json)
             await server.serve(sockets=[listening])
     finally:
         listening.close()
     return 0
+
+
+async def facts(runtime: Runtime) -> dict[str, str]:
+    """What one may want to know of a server that starts."""
+    locked = await any_key(runtime.kernel.database)
+    return {
+        "agents": counted(len(await runtime.agents()), "agent"),
+        "reasoner": safe_text(runtime.reasoner.name),
+        "keys": "needed by every request" if locked else "none yet: who is on this machine may do everything",
+    }
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -139,9 +149,9 @@ def config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
 class Announced(uvicorn.Server):
     """A server that says where it listens as soon as it does, and stops in order when it is told to."""
 
-    def __init__(self, config: uvicorn.Config, runtime: Runtime, *, as_json: bool) -> None:
+    def __init__(self, config: uvicorn.Config, facts: Mapping[str, str], *, as_json: bool) -> None:
         super().__init__(config)
-        self._runtime = runtime
+        self._facts = facts
         self._as_json = as_json
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -153,20 +163,8 @@ class Announced(uvicorn.Server):
                 write_json({"event": "listening", "url": address})
             else:
                 printer().print(Text(f"Pagemind listens on {address}"), soft_wrap=True)
-                printer().print(await self._greeting(address), soft_wrap=True)
-
-    async def _greeting(self, address: str) -> Text:
-        """What one may want to know next."""
-        agents, reasoner = await self._runtime.agents(), self._runtime.reasoner
-        locked = await any_key(self._runtime.kernel.database)
-        keys = "needed by every request" if locked else "none yet: who is on this machine may do everything"
-        lines = [
-            ("agents", counted(len(agents), "agent")),
-            ("reasoner", safe_text(reasoner.name)),
-            ("keys", keys),
-            ("endpoints", f"{address}/docs"),
-        ]
-        return Text("\n".join([*(f"  {name:<10} {words}" for name, words in lines), "Ctrl-C stops it."]))
+                lines = [f"  {name:<10} {words}" for name, words in {**self._facts, "endpoints": f"{address}/docs"}.items()]
+                printer().print(Text("\n".join([*lines, "Ctrl-C stops it."])), soft_wrap=True)
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
