@@ -81,7 +81,8 @@ async def test_what_was_noted_a_moment_ago_is_known_though_the_snapshot_is_old()
     assert [arguments["content"] for _, arguments in talk.called] == ["Name: Ana", "Lives in Porto"]
     assert "Porto" in await talk.say("Where do I live?")
     assert talk.called == []
-    assert "Ana" in await talk.say("<time>Monday 2026-01-05 10:00 UTC</time>\nwhat's my name")
+    talk.messages.append(PromptMessage("user", "<time>Monday 2026-01-05 10:00 UTC</time>"))
+    assert "Ana" in await talk.say("what's my name")
 
 
 @pytest.mark.parametrize(

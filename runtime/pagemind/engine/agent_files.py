@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from pagemind.engine.agents import Belongings, make
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.policy import policy_of
-from pagemind.memory.compiler import as_prompt, paused
+from pagemind.memory.compiler import as_prompts, paused
 from pagemind.memory.pager import exchanges
 from pagemind.model.tokens import estimate
 from pagemind.records import Agent, Archive, Block, Conversation, Message, Passage, Role, StoredTool
@@ -221,7 +221,7 @@ async def placed(kernel: Kernel, agent: Agent, talk: Talk) -> Talk:
     for exchange in reversed(exchanges(talk.messages[talk.out :])):
         spoken = [message for message in exchange if message.role != Role.approval]
         for message in spoken:
-            message.tokens = await own.count_added(as_prompt(message))
+            message.tokens = await own.count_added(*as_prompts(message))
         room -= sum(message.tokens for message in spoken)
         if room < 0:
             break

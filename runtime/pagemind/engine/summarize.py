@@ -10,6 +10,7 @@ from pagemind.engine.kernel import Kernel
 from pagemind.engine.policy import Policy
 from pagemind.engine.window import Window
 from pagemind.errors import ReasonerError
+from pagemind.memory.compiler import as_prompts
 from pagemind.memory.summary import in_words, outline, shortened
 from pagemind.records import Cause, Completion, Message, Prompt, PromptMessage, Usage
 from pagemind.records.view import Resident
@@ -73,7 +74,7 @@ def prompt_in_place(kernel: Kernel, view: Resident, policy: Policy, window: Wind
     """The window up to the last of ``messages``, which the cache holds, with the request for their summary after it."""
     words = words_of(policy.budget.summary_tokens)
     request = kernel.prose.compaction(messages, earlier=bool(view.conversation.summary), max_words=words)
-    end = len(window.head) + len(messages)
+    end = len(window.head) + sum(len(as_prompts(message)) for message in messages)
     return replace(
         window.prompt,
         messages=(*window.prompt.messages[:end], PromptMessage("user", request)),

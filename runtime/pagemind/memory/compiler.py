@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Literal
 
 from pagemind.memory.waiting import closed
@@ -54,7 +55,7 @@ def compile_prompt(view: Resident, fixed: Fixed, how: Generation) -> Prompt:
     """
     messages = closed(view.messages)
     return Prompt(
-        messages=(*head(fixed), *map(as_prompt, messages)),
+        messages=(*head(fixed), *chain.from_iterable(map(as_prompts, messages))),
         tools=fixed.tools,
         segments=Segments(
             system=fixed.system_tokens,
@@ -82,12 +83,18 @@ def head(fixed: Fixed) -> tuple[PromptMessage, ...]:
     return (PromptMessage("system", fixed.system), *(PromptMessage("user", text) for text in texts))
 
 
+def as_prompts(message: Message) -> tuple[PromptMessage, ...]:
+    """The message as the model reads it, after the time it was sent at where it came after a pause.
+
+    The time stands in a message of its own, so that what was said is read as it was said.
+    """
+    return (PromptMessage("user", time_of(message)), as_prompt(message)) if message.stamped else (as_prompt(message),)
+
+
 def as_prompt(message: Message) -> PromptMessage:
-    """The message as the model reads it; the same for ever, whatever comes before and after."""
+    """The message by itself; the same for ever, whatever comes before and after."""
     match Role(message.role):
-        case Role.user:
-            return PromptMessage("user", under_its_time(message) if message.stamped else message.content)
-        case Role.notice | Role.system:
+        case Role.user | Role.notice | Role.system:
             # Many chat templates refuse a system message that is not the first.
             return PromptMessage("user", message.content)
         case Role.assistant:
@@ -103,9 +110,9 @@ def paused(before: datetime | None, message: Message) -> bool:
     return before is None or message.created_at - before > PAUSE
 
 
-def under_its_time(message: Message) -> str:
-    """The message's text under the time it was sent at."""
-    return f"<time>{message.created_at:%A %Y-%m-%d %H:%M} UTC</time>\n{message.content}"
+def time_of(message: Message) -> str:
+    """When the message was sent."""
+    return f"<time>{message.created_at:%A %Y-%m-%d %H:%M} UTC</time>"
 
 
 def calls(message: Message) -> tuple[CallRequest, ...]:

@@ -16,8 +16,7 @@ NOTICE = re.compile(
     r'(?=\nThe block "|\s*</memory_notice>)',
     re.S,
 )
-NOT_THE_USER = re.compile(r"\s*<(?:memory_blocks|summary|memory_notice|runtime_notice)\b")
-STAMP = re.compile(r"^<time>[^<]*</time>\n")
+NOT_THE_USER = re.compile(r"\s*<(?:memory_blocks|summary|memory_notice|runtime_notice|time)\b")
 HIT = re.compile(
     r"^(?:#(?P<seq>\d+)\s+(?P<role>\w+)\s+(?P<when>\d{4}-\d\d-\d\d(?: \d\d:\d\d)?)|-\s*(?:\[(?P<date>[^\]]*)\])?)"
     r":?\s*(?P<text>.*)$"
@@ -83,7 +82,7 @@ def read_prompt(prompt: Prompt) -> Seen:
     newest = max((at for at, message in enumerate(prompt.messages) if by_user(message)), default=-1)
     since = prompt.messages[newest + 1 :] if newest >= 0 else ()
     return Seen(
-        question=STAMP.sub("", prompt.messages[newest].content).strip() if newest >= 0 else "",
+        question=prompt.messages[newest].content.strip() if newest >= 0 else "",
         blocks=blocks_of(prompt.messages),
         done=tuple(returns(since)),
         tools=frozenset(tool.name for tool in prompt.tools),
