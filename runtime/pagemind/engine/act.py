@@ -12,8 +12,8 @@ from pagemind.engine.kernel import Kernel
 from pagemind.engine.replies import to_json
 from pagemind.engine.ruling import Ruling
 from pagemind.faults import reach
-from pagemind.memory.rules import DENIED, VIOLATION, Called, violation
-from pagemind.records import Completion, Step, ToolCall
+from pagemind.memory.rules import NOT_CALLED, Called, violation
+from pagemind.records import CallRequest, Completion, Step, ToolCall
 from pagemind.store import runs, steps
 from pagemind.toolbox.calls import CallResult, ReadyCall, run_call
 
@@ -39,7 +39,7 @@ class Intent:
 class Returned:
     """A call and its return."""
 
-    call: ReadyCall
+    call: CallRequest
     result: CallResult
 
 
@@ -60,17 +60,17 @@ async def act(
     for index, call in enumerate(calls):
         allowed = ruling.allowed(ran(returned))
         if call.spec.name in allowed.tools:
-            returned.append(Returned(call, await one(job, kernel, intent, index, call, effects, done)))
+            returned.append(Returned(call.request, await one(job, kernel, intent, index, call, effects, done)))
         else:
-            returned.append(Returned(call, stopped(violation(call.spec.name, allowed))))
+            returned.append(Returned(call.request, stopped(violation(call.spec.name, allowed))))
     reach("act.done")
     return returned
 
 
 def ran(returned: Sequence[Returned]) -> list[Called]:
     """Those that were called, as the rules count them."""
-    texts = ((each.call.spec.name, each.result.text) for each in returned)
-    return [Called(name, text) for name, text in texts if not text.startswith((VIOLATION, DENIED))]
+    texts = ((each.call.name, each.result.text) for each in returned)
+    return [Called(name, text) for name, text in texts if not text.startswith(NOT_CALLED)]
 
 
 async def one(

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from pagemind.engine.closing import PASSED_OVER, returns_of
 from pagemind.engine.job import Job, RunCancelled
 from pagemind.engine.kernel import Kernel
-from pagemind.engine.policy import policy_of
+from pagemind.engine.policy import overridden, policy_of
+from pagemind.errors import UnknownApproval
 from pagemind.events import Event, RunStarted, to_json
 from pagemind.faults import reach
-from pagemind.memory.compiler import as_prompt, files_revision, paused
+from pagemind.memory.compiler import as_prompts, files_revision, paused
 from pagemind.memory.notices import foreign_changes, notice_lines
+from pagemind.memory.waiting import Pending, answers, pending
 from pagemind.model.tokens import estimate
-from pagemind.records import Agent, Block, BlockRevision, Cause, Conversation, Epoch, Json, Message, Role, Shelf
+from pagemind.records import Agent, Block, BlockRevision, Cause, Conversation, Epoch, Json, Message, Request, Role, Shelf
 from pagemind.store import agent_files, agents, blocks, conversations, history, paging, run_events, runs, shelves
 
 
@@ -31,6 +34,8 @@ class Waiting:
     notice_tokens: int
     last_at: datetime | None
     """When the history's last message was made."""
+    asked: Pending | None = None
+    """The calls at the end of the history that wait for an answer."""
     shelves: Sequence[Shelf] | None = None
     """The agent's folders with what was opened since the history told of them; None where nothing changed."""
     opened: Sequence[str] = ()
@@ -43,40 +48,72 @@ async def begin(job: Job, kernel: Kernel) -> Kernel:
     """
     waiting = await look(job, kernel)
     kernel = await made_ready(job, kernel, waiting.agent)
-    notice = await notice_message(job, kernel, waiting) if waiting.inputs else None
-    placed = [*([notice] if notice else []), *waiting.inputs]
+    await place(job, kernel, waiting, [RunStarted(run_id=job.run_id, epoch=job.epoch)])
+    return kernel
+
+
+async def place_rest(job: Job, kernel: Kernel) -> None:
+    """Place what the run brought beside its answer to calls that waited, once these have their returns."""
+    waiting = await look(job, kernel)
+    if waiting.inputs:
+        await place(job, kernel, waiting, [])
+
+
+async def place(job: Job, kernel: Kernel, waiting: Waiting, events: Sequence[Event]) -> None:
+    """Give the inputs their places, with what has to stand before them.
+
+    While calls wait only the answer to them is placed; a run that does not answer them passes them over. UnknownApproval for an
+    answer that came too late.
+    """
+    inputs, before = await due(job, kernel, waiting)
+    placed = [*before, *inputs]
     for message in placed:
         message.stamped = message.role == Role.user and paused(waiting.last_at, message)
         message.tokens = await counted(job, kernel, message)
-    events: list[Event] = [RunStarted(run_id=job.run_id, epoch=job.epoch)]
     async with kernel.database.transaction() as session:
         fenced = await runs.fence(session, job.run_id, job.epoch, events=runs.events_after(len(events)))
         if placed:
             told = {str(block.id): block.revision for block, _ in waiting.changes}
             if waiting.shelves is not None:
                 told |= files_revision(waiting.agent)
-            values = epoch_values(kernel, waiting, notice)
+            values = epoch_values(kernel, waiting, before)
             if "epoch" in values:
                 await paging.begin_epoch(session, notices_outgrown(job, waiting, values["epoch"]))
-            values["turns"] = waiting.conversation.turns + len(waiting.inputs)
+            values["turns"] = waiting.conversation.turns + len(inputs)
             after = await conversations.append(session, job.conversation_id, len(placed), told, **values)
             first = after - len(placed)
             for index, message in enumerate(placed):
                 message.seq = first + index
-            await history.place(session, [message for message in placed if message.role != Role.notice])
-            await history.add(session, [message for message in placed if message.role == Role.notice])
+            await history.place(session, inputs)
+            await history.add(session, before)
         first_event = fenced.events - len(events) + 1
         await run_events.add(session, job.tenant_id, job.run_id, first_event, [to_json(event) for event in events])
         reach("begin.before_commit")
     reach("begin.after_commit")
     job.told(first_event, events)
-    return kernel
+
+
+async def due(job: Job, kernel: Kernel, waiting: Waiting) -> tuple[list[Message], list[Message]]:
+    """The inputs that get their places now, and what stands before them: returns of calls that are passed over, a notice."""
+    answering = [message for message in waiting.inputs if message.role == Role.approval]
+    if job.request.get("approvals"):
+        asked = waiting.asked
+        if answering and (asked is None or not answers(asked, Request.from_json(job.request).approvals)):
+            given = ", ".join(each["call_id"] for each in job.request["approvals"])
+            raise UnknownApproval(given=given[:500], expected=", ".join(asked.waiting) if asked else "none")
+        if asked is not None:
+            return answering, []
+    if not waiting.inputs:
+        return [], []
+    notice = await notice_message(job, kernel, waiting)
+    passed_over = returns_of(waiting.asked, job.run_id, PASSED_OVER) if waiting.asked else []
+    return list(waiting.inputs), [*passed_over, *([notice] if notice else [])]
 
 
 async def made_ready(job: Job, kernel: Kernel, agent: Agent) -> Kernel:
     """The kernel with the newest tools, thinking with the agent's own model, and behind others where nobody waits."""
     kernel.refresh_tools()
-    kernel = await kernel.for_agent(agent)
+    kernel = await kernel.for_agent(overridden(agent, job.request))
     return kernel.behind() if job.background else kernel
 
 
@@ -92,11 +129,12 @@ async def look(job: Job, kernel: Kernel) -> Waiting:
         own_runs = await runs.own_among(session, conversation.id, editors)
         noticed = await history.notice_tokens(session, conversation.id, conversation.resident_from)
         last_at = await history.last_at(session, conversation.id)
+        asked = pending(await history.newest(session, conversation.id))
         told, moved, opened = int(conversation.known_revisions.get(str(agent.id), 0)), None, list[str]()
         if conversation.snapshot is not None and told < agent.files_revision:
             moved = await shelves.of_agent(session, agent.id, told)
             opened = [each.name for each in await agent_files.readable(session, agent.id) if each.is_open]
-    return Waiting(agent, conversation, inputs, changes, own_runs, noticed, last_at, moved, opened)
+    return Waiting(agent, conversation, inputs, changes, own_runs, noticed, last_at, asked, moved, opened)
 
 
 async def notice_message(job: Job, kernel: Kernel, waiting: Waiting) -> Message | None:
@@ -121,15 +159,16 @@ async def counted(job: Job, kernel: Kernel, message: Message) -> int:
     if message.role == Role.approval:
         return 0
     try:
-        return await job.unless_cancelled(kernel.count_added(as_prompt(message)))
+        return await job.unless_cancelled(kernel.count_added(*as_prompts(message)))
     except RunCancelled:
         return estimate(message.content)
 
 
-def epoch_values(kernel: Kernel, waiting: Waiting, notice: Message | None) -> Json:
+def epoch_values(kernel: Kernel, waiting: Waiting, new: Sequence[Message]) -> Json:
     """An end to the epoch, where the notices would outgrow their budget: the next step renders the blocks anew."""
     policy = policy_of(waiting.agent, kernel.reasoner)
-    outgrown = notice is not None and waiting.notice_tokens + notice.tokens > policy.notice_budget_tokens
+    noticed = [message.tokens for message in new if message.role == Role.notice]
+    outgrown = bool(noticed) and waiting.notice_tokens + sum(noticed) > policy.notice_budget_tokens
     return {"snapshot": None, "epoch": waiting.conversation.epoch + 1} if outgrown else {}
 
 

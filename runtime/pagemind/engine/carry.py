@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pagemind.engine.begin import begin, made_ready
+from pagemind.engine.decide import decided
 from pagemind.engine.job import Job, RunCancelled, completed
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.persist import Persist, persist
-from pagemind.engine.step import AtLimit, run_step
+from pagemind.engine.step import AtLimit, as_asked, run_step
 from pagemind.errors import LeaseLost, PagemindError, StoreUnavailable, WindowFull
 from pagemind.events import RunEnded, to_json
 from pagemind.faults import reach
@@ -23,7 +24,9 @@ async def carry(job: Job, kernel: Kernel, persist: Persist = persist) -> None:
     try:
         start, job.start = job.start, None
         kernel = await begin(job, kernel) if start is None else await made_ready(job, kernel, start.agent)
-        outcome = await run_step(job, kernel, start, persist)
+        if job.request.get("approvals") and await decided(job, kernel, persist):
+            return
+        outcome = await run_step(job, kernel, start and as_asked(start), persist)
         while not outcome.ended:
             outcome = await run_step(job, kernel, outcome.view, persist)
     except RunCancelled:

@@ -250,8 +250,8 @@ async def count_returns(kernel: Kernel, messages: Sequence[Message]) -> None:
 def tool_return(job: Job, step_id: UUID | None, each: Returned) -> Message:
     """The return of one call."""
     message = said(job, step_id, Role.tool, each.result.text)
-    message.call_id = each.call.request.id
-    message.name = each.call.spec.name
+    message.call_id = each.call.id
+    message.name = each.call.name
     message.status = each.result.status
     return message
 
@@ -272,9 +272,9 @@ def replied(message: Message) -> Replied:
 def tool_event(each: Returned, message: Message) -> ToolReturned:
     """The event of one call and its return."""
     return ToolReturned(
-        call_id=each.call.request.id,
-        name=each.call.spec.name,
-        arguments=each.call.request.arguments,
+        call_id=each.call.id,
+        name=each.call.name,
+        arguments=each.call.arguments,
         result=each.result.text,
         status=each.result.status,
         milliseconds=each.result.milliseconds,

@@ -22,6 +22,9 @@ VIOLATION = "Not called, by a tool rule:"
 """How the return of a call begins that a rule forbade."""
 DENIED = "Error: the call was denied by the user."
 """How the return of a call begins that a person denied."""
+UNANSWERED = "Error: the call was not run:"
+"""How the return of a call begins that nobody answered."""
+NOT_CALLED = (VIOLATION, DENIED, UNANSWERED)
 
 SHAPE = ConfigDict(extra="ignore")
 ToolName = str
@@ -202,7 +205,7 @@ def called_so_far(messages: Sequence[Message]) -> list[Called]:
     return [
         Called(each.name or "", each.content)
         for each in newest[last_input + 1 :]
-        if each.role == Role.tool and not each.content.startswith((VIOLATION, DENIED))
+        if each.role == Role.tool and not each.content.startswith(NOT_CALLED)
     ]
 
 

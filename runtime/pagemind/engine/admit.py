@@ -1,0 +1,58 @@
+"""Admit: what a request may bring to a conversation in which calls wait for an answer."""
+
+from __future__ import annotations
+
+from pagemind.engine.kernel import Kernel
+from pagemind.engine.policy import check_model
+from pagemind.errors import PendingApproval, UnknownApproval
+from pagemind.memory.waiting import Pending, answers, asked_last, pending
+from pagemind.records import Request
+from pagemind.records.view import Resident
+from pagemind.store import runs, views
+from pagemind.store.database import AsyncSession
+
+
+async def admitted(kernel: Kernel, resident: Resident, request: Request, key: str | None, request_hash: str) -> str | None:
+    """The idempotency key under which the request comes in.
+
+    An answer has one of its own: clients send a POST again, and what was approved must not run twice. Raises PendingApproval
+    (a message while calls wait), UnknownApproval (an answer to other calls than those), BadModel.
+    """
+    if request.model:
+        check_model(resident.agent, request.model)
+    if not request.approvals and pending(resident.messages) is None:
+        return key
+    conversation_id = resident.conversation.id
+    async with kernel.database.transaction() as session:
+        fresh = await views.of_conversation(session, conversation_id)
+        busy = await runs.unfinished(session, conversation_id)
+        if key is not None and await runs.by_key(session, conversation_id, key):
+            return key
+        asked = pending(fresh.messages)
+        if request.approvals:
+            question = None if busy else asked
+            return await key_of_answer(session, fresh, question, request, key, request_hash)
+    if asked is not None and not busy:
+        raise PendingApproval(message_id=asked.message.id)
+    return key
+
+
+async def key_of_answer(
+    session: AsyncSession, view: Resident, asked: Pending | None, request: Request, key: str | None, request_hash: str
+) -> str:
+    """The key of an answer to what is ``asked``; where that is nothing, only the answer that came before may come again."""
+    given = [each.call_id for each in request.approvals]
+    question = asked or asked_last(view.messages, given)
+    if question is None or not answers(question, request.approvals):
+        expected = ", ".join(question.waiting) if question else "none"
+        raise UnknownApproval(given=", ".join(given)[:500], expected=expected)
+    own = key or f"approval/{question.message.id}"
+    before = await runs.by_key(session, view.conversation.id, own)
+    if asked is None:
+        if before is None or before.request_hash != request_hash:
+            raise UnknownApproval(given=", ".join(given)[:500], expected="none")
+        return own
+    while before is not None:  # it ended before it carried the answer out
+        own = f"approval/{before.id}"
+        before = await runs.by_key(session, view.conversation.id, own)
+    return own
