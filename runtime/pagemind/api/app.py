@@ -42,6 +42,7 @@ from pagemind.api.letta import (
     steps,
     tags,
     tools,
+    tools_of_agents,
 )
 from pagemind.api.openai import chat, embeddings, responses
 from pagemind.api.openai import models as openai_models
@@ -81,8 +82,8 @@ FAILURES: dict[int | str, dict[str, Any]] = {
 }
 
 ROUTERS = (
-    health, agents, blocks, core_memory, messages, conversations, runs, steps, tools, mcp_servers, archives, passages, folders,
-    agent_files, agent_context, agent_moving, identities, models, tags, chat, responses, embeddings, openai_models, documents,
+    health, agents, blocks, core_memory, messages, conversations, runs, steps, tools, tools_of_agents, mcp_servers, archives, passages,
+    folders, agent_files, agent_context, agent_moving, identities, models, tags, chat, responses, embeddings, openai_models, documents,
     refused,
 )  # fmt: skip
 

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, Query
 
 from pagemind.api.here import Caller
 from pagemind.api.ids import ToolId
-from pagemind.api.letta import agents_tools
 from pagemind.api.letta.tool_bodies import SourceCode, ToolCreate, ToolRunFromSource, ToolSearch, ToolUpdate
 from pagemind.api.letta.tool_json import built_in_json, stored_json
 from pagemind.api.letta.tool_making import change_tool, derived_shape, put_tool, refuse_built_in
@@ -20,7 +19,6 @@ from pagemind.store import tools
 from pagemind.store.keyset import Slice
 
 router = APIRouter(tags=["tools"])
-router.include_router(agents_tools.router)
 
 Texts = Annotated[list[str] | None, Query(max_length=1000)]
 Page = Annotated[Slice, Depends(paged("tool", limit=50))]
