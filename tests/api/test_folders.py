@@ -58,7 +58,7 @@ def upload(client: Letta, folder: Folder) -> Callable[..., FileRetrieveResponse]
 
 def done(client: Letta, folder_id: str, file_id: str) -> FileRetrieveResponse:
     """The file once nothing more will come of it."""
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while True:
         file = client.folders.files.retrieve(file_id, folder_id=folder_id)
         if file.processing_status in ("completed", "error"):
@@ -401,7 +401,7 @@ def test_what_is_opened_from_outside_is_told(
 
     def prompt(text: str) -> str:
         client.agents.messages.create(agent_id, messages=[{"role": "user", "content": text}])
-        return str(provider.asked[-1].json["messages"])
+        return str(provider.asked[-1].body["messages"])
 
     assert f"{folder.name}/garden.md" in prompt("Hi.")
     assert "The figs ripen" not in prompt("Hi.")

@@ -17,7 +17,7 @@ from pagemind.records import File, FileRequest, FileState, Folder, Prompt
 from pagemind.settings import Settings
 from pagemind.store import agents, folders
 from pagemind.store import files as stored
-from pagemind.testing import Bench, bench, call
+from pagemind.testing import Bench, ScriptedReasoner, bench, call
 from pagemind.testing.vectors import WordEmbedder
 
 pytestmark = pytest.mark.anyio
@@ -98,29 +98,25 @@ async def test_a_file_too_large_or_of_no_text_is_not_kept(settings: Settings) ->
             await files.take(reader.runtime.kernel, folder_id, Upload("a.png", "image/png", b"x"))
 
 
-async def test_an_opened_file_is_in_the_tools_result_and_in_the_next_epochs_snapshot(reader: Bench) -> None:
-    await uploaded(reader, await folder_of(reader), "garden.md", GARDEN)
-    asked = [{"file_name": "docs/garden.md", "offset": 3, "length": 1}]
-    reader.model.will("Hi.", call("open_files", file_requests=asked), "It is green.", "Still green.")
-    await reader.ask("Hello.")
-    await reader.ask("What colour is the spade?")
-    await reader.ask("Sure?")
-    prompts = reader.model.prompts
-    assert "- docs/garden.md" in head(prompts[0])
-    assert "Read these." in head(prompts[0])
-    assert "4: The spade is green." in prompts[2].messages[-1].content
-    assert all("spade is green" not in head(prompt) for prompt in prompts)
-    for before, after in pairwise(prompts):
-        assert after.messages[: len(before.messages)] == before.messages, "the prefix moved"
-    reader.model.will("Summary.")
-    for _ in range(6):
-        reader.model.will("Yes.")
-        await reader.ask("tell me more " * 50)
-    await reader.runtime.compact(reader.conversation.id)
-    reader.model.will("Green.")
-    await reader.ask("And now?")
-    assert '<open_file name="docs/garden.md">' in head(reader.model.prompts[-1])
-    assert "The hose leaks" not in head(reader.model.prompts[-1])
+async def test_an_opened_file_is_in_the_tools_result_and_in_the_next_epochs_snapshot(settings: Settings) -> None:
+    small = ScriptedReasoner(window_tokens=2_048, summary="They looked at the garden.")
+    async with bench(settings, model=small, embedder=WordEmbedder(), memory={"summary_tokens": 64}) as reader:
+        await uploaded(reader, await folder_of(reader), "garden.md", GARDEN)
+        asked = [{"file_name": "docs/garden.md", "offset": 3, "length": 1}]
+        small.will("Hi.", call("open_files", file_requests=asked), "It is green.", "Still green.")
+        for text in ("Hello.", "What colour is the spade?", "Sure?"):
+            await reader.ask(text)
+        prompts = list(small.prompts)
+        assert "Read these." in head(prompts[0])
+        assert "- docs/garden.md" in head(prompts[0])
+        assert "4: The spade is green." in prompts[2].messages[-1].content
+        assert all("spade is green" not in head(prompt) for prompt in prompts)
+        for before, after in pairwise(prompts):
+            assert after.messages[: len(before.messages)] == before.messages, "the prefix moved"
+        small.will(*["Yes."] * 12)
+        for _ in range(12):
+            await reader.ask("tell me more " * 40)
+        assert '<open_file name="docs/garden.md">\n[lines 4 to 4 of 5]\n4: The spade' in head(small.prompts[-1])
 
 
 async def test_a_file_opened_from_outside_comes_as_a_notice(reader: Bench) -> None:
