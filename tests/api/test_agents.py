@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ import pytest
 from letta_client import APIStatusError, ConflictError, Letta, NotFoundError, UnprocessableEntityError
 from letta_client.types import AgentState
 
-from pagemind.testing.openai_server import says
+from pagemind.testing.openai_server import calls, says
 from pagemind.testing.served import Provider, Served
 
 MODEL = "openai/gpt-4o-mini"
@@ -436,3 +437,55 @@ def test_an_import_obeys_its_options_and_refuses_what_is_no_agent_file(client: L
         client.agents.import_file(file=document, secrets="no json")
     with pytest.raises(NotFoundError):
         client.agents.export_file(f"agent-{uuid4()}")
+
+
+def test_an_agent_begins_with_the_messages_it_was_given(client: Letta, provider: Provider) -> None:
+    first: list[Any] = [
+        {"role": "user", "content": "My dog is called Rex."},
+        {"role": "assistant", "content": [{"type": "text", "text": "A fine name."}]},
+    ]
+    agent = made(client, initial_message_sequence=first)
+    listed = list(client.agents.messages.list(agent.id))
+    assert [message.message_type for message in listed] == ["system_message", "user_message", "assistant_message"]
+    assert [message.id for message in listed] == agent.message_ids
+    provider.will(says("Rex."))
+    client.agents.messages.create(agent.id, messages=[{"role": "user", "content": "What is my dog called?"}])
+    [asked] = provider.asked
+    told = str(asked.body["messages"])
+    assert told.index("My dog is called Rex.") < told.index("A fine name.") < told.index("What is my dog called?")
+
+
+def test_a_call_that_waits_for_approval_is_told_with_the_agent(client: Letta, provider: Provider) -> None:
+    rule: Any = {"type": "requires_approval", "tool_name": "memory_insert"}
+    agent = made(client, tool_rules=[rule], memory_blocks=[{"label": "human", "value": ""}])
+    provider.will(calls("memory_insert", label="human", new_string="x"), says("Done."))
+    answer = client.agents.messages.create(agent.id, messages=[{"role": "user", "content": "Note x."}])
+    assert answer.stop_reason.stop_reason == "requires_approval"
+    assert client.agents.retrieve(agent.id).pending_approval is None
+    waiting = client.agents.retrieve(agent.id, include=["agent.pending_approval"])
+    assert waiting.last_stop_reason == "requires_approval"
+    assert waiting.pending_approval
+    assert waiting.pending_approval.tool_call.name == "memory_insert"
+
+
+def test_the_form_of_replies_reaches_the_reasoner(client: Letta, provider: Provider) -> None:
+    settings: Any = {"provider_type": "openai", "response_format": {"type": "json_object"}, "parallel_tool_calls": False}
+    agent = made(client, model_settings=settings)
+    provider.will(says("{}"))
+    client.agents.messages.create(agent.id, messages=[{"role": "user", "content": "Answer in JSON."}])
+    [asked] = provider.asked
+    assert asked.body["response_format"] == {"type": "json_object"}
+    assert asked.body["parallel_tool_calls"] is False
+    with pytest.raises(UnprocessableEntityError):
+        made(client, response_format={"type": "no_such_form"})
+
+
+def test_deleting_an_agent_cancels_what_it_is_at(client: Letta, provider: Provider) -> None:
+    agent = made(client)
+    provider.will(says("one two three four five six seven eight nine ten", seconds=0.5))
+    run = client.agents.messages.create_async(agent.id, messages=[{"role": "user", "content": "Take your time."}])
+    client.agents.delete(agent.id)
+    deadline = time.monotonic() + 10
+    while (status := client.runs.retrieve(run.id).status) in ("created", "running") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert status == "cancelled"

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from pagemind.engine import files
+from pagemind.engine import files, first_messages
 from pagemind.errors import LabelTaken, UnknownRecord
-from pagemind.records import Agent, AgentIdentity, Block, Conversation
+from pagemind.records import Agent, AgentIdentity, Block, Conversation, Message
 from pagemind.store import agent_runs, agents, archives, block_lists, blocks, conversations, folders, identities
 
 
@@ -24,6 +24,10 @@ class Belongings:
     identity_ids: Sequence[UUID] = ()
     archive_ids: Sequence[UUID] = ()
     folder_ids: Sequence[UUID] = ()
+    conversation: Conversation | None = None
+    """The main one, where it is to have an id known beforehand."""
+    messages: Sequence[Message] = ()
+    """The first ones of that conversation (``engine.first_messages``)."""
 
 
 async def make(session: AsyncSession, agent: Agent, belongings: Belongings, *, author: str) -> Conversation:
@@ -43,7 +47,15 @@ async def make(session: AsyncSession, agent: Agent, belongings: Belongings, *, a
         await archives.attach(session, agent, archive_id)
     for folder_id in belongings.folder_ids:
         await files.attach(session, agent, folder_id)
-    return await conversations.add(session, Conversation(tenant_id=agent.tenant_id, agent_id=agent.id, main=True))
+    main = belongings.conversation or main_conversation(agent)
+    await conversations.add(session, main)
+    await first_messages.seed(session, main, belongings.messages)
+    return main
+
+
+def main_conversation(agent: Agent) -> Conversation:
+    """A new agent's main conversation, not stored yet."""
+    return Conversation(tenant_id=agent.tenant_id, agent_id=agent.id, main=True)
 
 
 async def put_blocks(session: AsyncSession, agent: Agent, block_ids: Sequence[UUID]) -> None:

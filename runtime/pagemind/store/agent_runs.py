@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from pagemind.records import Run
+from pagemind.records import Message, Run
 
 _LAST = text(
     """
@@ -22,15 +22,36 @@ _LAST = text(
       ) AS r
     """
 )
-_RESIDENT = text(
+_MAIN = text(
     """
-    SELECT c.agent_id, array_agg(m.id ORDER BY m.seq) AS ids
-      FROM conversations c
-      JOIN messages m ON m.tenant_id = c.tenant_id AND m.conversation_id = c.id AND m.seq >= c.resident_from
-     WHERE c.main AND c.agent_id = ANY(CAST(:ids AS uuid[])) AND m.role <> 'notice'
-     GROUP BY c.agent_id
+    SELECT c.agent_id, c.id,
+           ARRAY(SELECT m.id FROM messages m
+                  WHERE m.tenant_id = c.tenant_id AND m.conversation_id = c.id AND m.seq >= c.resident_from
+                    AND m.role <> 'notice'
+                  ORDER BY m.seq) AS resident
+      FROM conversations c WHERE c.main AND c.agent_id = ANY(CAST(:ids AS uuid[]))
     """
 )
+_LAST_MESSAGE = text(
+    """
+    SELECT c.agent_id, m.id
+      FROM conversations c
+      CROSS JOIN LATERAL (
+          SELECT m.id FROM messages m
+           WHERE m.tenant_id = c.tenant_id AND m.conversation_id = c.id AND m.seq > 0 AND m.role <> 'approval'
+           ORDER BY m.seq DESC LIMIT 1
+      ) AS m
+     WHERE c.main AND c.agent_id = ANY(CAST(:ids AS uuid[]))
+    """
+)
+
+
+@dataclass(frozen=True)
+class MainTalk:
+    """An agent's main conversation and the messages in its window, in order."""
+
+    conversation_id: UUID
+    resident: Sequence[UUID]
 
 
 @dataclass(frozen=True)
@@ -52,10 +73,17 @@ async def last_runs(session: AsyncSession, agent_ids: Collection[UUID]) -> dict[
     }
 
 
-async def resident_ids(session: AsyncSession, agent_ids: Collection[UUID]) -> dict[UUID, list[UUID]]:
-    """The messages in the window of each agent's main conversation, by agent, in order."""
-    rows = (await session.execute(_RESIDENT, {"ids": list(agent_ids)})).mappings()
-    return {row["agent_id"]: row["ids"] for row in rows}
+async def main_talks(session: AsyncSession, agent_ids: Collection[UUID]) -> dict[UUID, MainTalk]:
+    """The main conversation of each agent that has one."""
+    rows = (await session.execute(_MAIN, {"ids": list(agent_ids)})).mappings()
+    return {row["agent_id"]: MainTalk(row["id"], row["resident"]) for row in rows}
+
+
+async def last_messages(session: AsyncSession, agent_ids: Collection[UUID]) -> dict[UUID, Message]:
+    """The last message of each agent's main conversation, approvals apart."""
+    last = {row["id"]: row["agent_id"] for row in (await session.execute(_LAST_MESSAGE, {"ids": list(agent_ids)})).mappings()}
+    found = (await session.execute(select(Message).where(col(Message.id).in_(last)))).scalars()
+    return {last[message.id]: message for message in found}
 
 
 async def unfinished(session: AsyncSession, agent_id: UUID) -> list[UUID]:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from pagemind.api.ids import ArchiveId, BlockId, FolderId, IdentityId, MessageId, ToolId
 from pagemind.api.letta.agent_kinds import AgentKind
 from pagemind.api.letta.block_bodies import BlockCreate
-from pagemind.api.letta.model_json import MOST_TOKENS, WINDOW_LEAST, WINDOW_MOST, OldConfig, Settings
+from pagemind.api.letta.model_json import MOST_TOKENS, WINDOW_LEAST, WINDOW_MOST, OldConfig, ResponseFormat, Settings
 from pagemind.api.letta.tool_rules import ToolRules, kept_rules
 from pagemind.api.values import Metadata, Moment, Name, Tags, Words, cleaned
 from pagemind.definitions.schema import MAX_TEXT_CHARS
@@ -70,7 +70,7 @@ class AgentExtra(BaseModel):
     metadata: Metadata | None = None
     per_file_view_window_char_limit: Annotated[int, Field(ge=0, le=10_000_000)] | None = None
     project_id: Words | None = None
-    response_format: Metadata | None = None
+    response_format: ResponseFormat | None = None
     template_id: Words | None = None
     base_template_id: Words | None = None
     timezone: Zone | None = None
@@ -127,6 +127,8 @@ class AgentBody(AgentExtra):
             "temperature": settings.get("temperature", old.temperature if old else None),
             "max_reply_tokens": self.max_tokens or settings.get("max_output_tokens") or (old.max_tokens if old else None),
             "window_tokens": self.context_window_limit or (old.context_window if old else None),
+            "parallel_calls": settings.get("parallel_tool_calls", self.parallel_tool_calls),
+            "response_format": self.response_format or settings.get("response_format"),
         }
         return {name: value for name, value in asked.items() if value is not None}
 

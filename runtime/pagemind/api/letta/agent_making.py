@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pagemind.api.here import Here
 from pagemind.api.letta.agent_bodies import AgentBody, AgentCreate, AgentUpdate
@@ -13,8 +14,9 @@ from pagemind.api.letta.names import friendly_name
 from pagemind.api.times import optional_stamp
 from pagemind.definitions.schema import MemorySpec, ModelSpec
 from pagemind.engine import agents as making
+from pagemind.engine import first_messages
 from pagemind.engine.agents import Belongings
-from pagemind.records import Agent, Json
+from pagemind.records import Agent, Conversation, Input, Json, Message, Role
 from pagemind.store import agents
 from pagemind.store.database import AsyncSession
 
@@ -22,40 +24,69 @@ RUN_FIELDS = ("last_run_duration_ms", "last_stop_reason")
 MEMORY: Json = MemorySpec().model_dump(mode="json")
 
 
-async def made(here: Here, session: AsyncSession, asked: AgentCreate) -> Agent:
-    """Store the agent that is asked for, with all that it begins with."""
-    agent = await new_agent(here, session, asked)
+async def made(here: Here, session: AsyncSession, asked: AgentCreate, agent: Agent, first: Opening) -> None:
+    """Store the agent with all that it begins with, and with the tools that it asks for by name or id."""
+    tools = await new_tools(here, session, asked, agent.kind)
+    agent.tools, agent.rules = tools, new_rules(asked, agent.kind, tools)
+    if asked.system is None:
+        agent.instructions = here.runtime.kernel.prose.instructions(sends=SEND in tools)
     belongings = Belongings(
         blocks=[block.block(here.tenant_id) for block in asked.memory_blocks or ()],
         block_ids=asked.block_ids or (),
         identity_ids=asked.identity_ids or (),
         archive_ids=asked.archive_ids or (),
         folder_ids=asked.folders or (),
+        conversation=first.conversation,
+        messages=first.messages,
     )
     await making.make(session, agent, belongings, author=here.author)
-    return agent
 
 
-async def new_agent(here: Here, session: AsyncSession, asked: AgentCreate) -> Agent:
-    """The agent's row."""
-    kind = asked.agent_type or DEFAULT_KIND
-    tools = await new_tools(here, session, asked, kind)
-    own_rules = base_rules([name for name in BASE_TOOLS[kind] if name in tools])
+@dataclass(frozen=True)
+class Opening:
+    """A new agent's main conversation with the messages that it begins with, counted, not stored yet."""
+
+    conversation: Conversation
+    messages: Sequence[Message]
+
+
+async def opening(here: Here, agent: Agent, asked: AgentCreate) -> Opening:
+    """What the agent's first messages make of its main conversation; the reasoner is asked to count them."""
+    conversation = making.main_conversation(agent)
+    said = [
+        Input(
+            content=each.text,
+            role=Role(each.role),
+            parts=None if isinstance(each.content, str) else each.content,
+            otid=each.otid,
+            sender=each.sender_id,
+            name=each.name,
+        )
+        for each in asked.initial_message_sequence or ()
+    ]
+    return Opening(conversation, await first_messages.counted(here.runtime.kernel, conversation, said))
+
+
+def new_rules(asked: AgentCreate, kind: str, tools: Sequence[str]) -> list[Json]:
+    """The rules that are asked for, and those that the type's own tools come with."""
     rules = asked.rules()
+    own = base_rules([name for name in BASE_TOOLS[kind] if name in tools])
     if asked.include_base_tool_rules is not False:
-        rules += [rule for rule in own_rules if not is_among(rule, rules)]
-    instructions = here.runtime.kernel.prose.instructions(sends=SEND in tools) if asked.system is None else asked.system
+        rules += [rule for rule in own if not is_among(rule, rules)]
+    return rules
+
+
+def new_agent(here: Here, asked: AgentCreate) -> Agent:
+    """The agent's row, without its tools."""
     return Agent(
         tenant_id=here.tenant_id,
         name=asked.name or friendly_name(),
         description=asked.description or "",
         model=model_of({"max_reply_tokens": REPLY_TOKENS, **asked.model_keys()}),
-        instructions=instructions,
-        tools=tools,
+        instructions=asked.system or "",
         memory=MEMORY,
         tags=list(dict.fromkeys(asked.tags or ())),
-        kind=kind,
-        rules=rules,
+        kind=asked.agent_type or DEFAULT_KIND,
         secrets=dict(asked.environment or {}),
         extra=asked.kept() | model_extra(asked),
     )

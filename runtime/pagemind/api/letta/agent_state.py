@@ -16,6 +16,7 @@ from pagemind.api.letta.agent_tools import shown_tools
 from pagemind.api.letta.block_json import block_json
 from pagemind.api.letta.folder_json import folder_json
 from pagemind.api.letta.identity_json import identities_json
+from pagemind.api.letta.message_json import shown, system_message_id
 from pagemind.api.letta.model_json import default_handle, embedding_handle, llm_config, shown_settings
 from pagemind.api.letta.names import organization_id, user_id
 from pagemind.api.letta.passage_json import embedding_config
@@ -23,9 +24,10 @@ from pagemind.api.letta.stops import wire_stop
 from pagemind.api.problems import not_found
 from pagemind.api.times import optional_stamp, stamp
 from pagemind.errors import UnknownAgent
+from pagemind.memory.waiting import pending
 from pagemind.records import Agent, AgentIdentity, Block, Json
 from pagemind.store import agent_runs, agents, blocks, folders, identities
-from pagemind.store.agent_runs import LastRun
+from pagemind.store.agent_runs import LastRun, MainTalk
 from pagemind.store.database import AsyncSession
 
 Part = Literal[
@@ -84,7 +86,8 @@ class Around:
     tools: Mapping[str, Json]
     identities: Mapping[UUID, Sequence[Json]]
     sources: Mapping[UUID, Sequence[Json]]
-    messages: Mapping[UUID, Sequence[UUID]]
+    talks: Mapping[UUID, MainTalk]
+    waiting: Mapping[UUID, Json]
     last: Mapping[UUID, LastRun]
 
 
@@ -118,9 +121,29 @@ async def surroundings(here: Here, session: AsyncSession, found: Sequence[Agent]
         tools=await shown_tools(session, here.runtime.kernel, names),
         identities={agent_id: [shown[each.id] for each in some] for agent_id, some in met.items()},
         sources=await sources_of(here, session, ids) if "sources" in parts else {},
-        messages=await agent_runs.resident_ids(session, ids),
+        talks=await agent_runs.main_talks(session, ids),
+        waiting=await waiting_calls(session, ids) if "pending_approval" in parts else {},
         last=await agent_runs.last_runs(session, ids),
     )
+
+
+async def waiting_calls(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, Json]:
+    """What asks for approval in each agent's main conversation, where something does."""
+    last = await agent_runs.last_messages(session, ids)
+    told = {agent_id: shown([message]) for agent_id, message in last.items() if pending([message])}
+    return {
+        agent_id: part
+        for agent_id, parts in told.items()
+        for part in parts
+        if part["message_type"] == "approval_request_message"
+    }
+
+
+def message_ids(talk: MainTalk | None) -> list[str]:
+    """The messages in the window: the system message, then the history's."""
+    if talk is None:
+        return []
+    return [wire_id("message", each) for each in (system_message_id(talk.conversation_id), *talk.resident)]
 
 
 async def sources_of(here: Here, session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, list[Json]]:
@@ -148,7 +171,7 @@ def agent_json(here: Here, agent: Agent, around: Around, parts: Collection[str])
         "id": wire_id("agent", agent.id),
         "name": agent.name,
         "tool_rules": agent.rules,
-        "message_ids": [wire_id("message", each) for each in around.messages.get(agent.id, ())],
+        "message_ids": message_ids(around.talks.get(agent.id)),
         "system": agent.instructions,
         "agent_type": kind,
         "llm_config": llm_config(kernel, handle, agent.model, settings),
@@ -174,7 +197,7 @@ def agent_json(here: Here, agent: Agent, around: Around, parts: Collection[str])
         "entity_id": extra.get("entity_id"),
         "identity_ids": [identity["id"] for identity in its_identities],
         "identities": list(its_identities),
-        "pending_approval": None,
+        "pending_approval": around.waiting.get(agent.id),
         "message_buffer_autoclear": extra.get("message_buffer_autoclear") or False,
         "enable_sleeptime": extra.get("enable_sleeptime"),
         "multi_agent_group": None,

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from pagemind.api.here import Caller
 from pagemind.api.ids import AgentId, IdentityId, wire_id
 from pagemind.api.letta.agent_bodies import AgentCreate, AgentUpdate
-from pagemind.api.letta.agent_making import changed, made
+from pagemind.api.letta.agent_making import changed, made, new_agent, opening
 from pagemind.api.letta.agent_state import Parts, agent_state, agent_states, known_agent, parts_asked
 from pagemind.api.letta.stops import our_stops
 from pagemind.api.pages import paged
@@ -30,9 +30,15 @@ Some = Annotated[list[Word] | None, Query(max_length=100)]
 
 @router.post("/v1/agents")
 async def create_agent(here: Caller, asked: AgentCreate) -> dict[str, Any]:
-    """Make an agent: its blocks, links and main conversation with it, or nothing at all."""
+    """Make an agent: its blocks, links and main conversation with it, or nothing at all.
+
+    ``enable_sleeptime`` is kept and changes nothing: here an agent keeps its memory itself, in the background where nobody
+    waits, and there is no second agent beside it.
+    """
+    agent = new_agent(here, asked)
+    first = await opening(here, agent, asked)
     async with here.transaction() as session:
-        agent = await made(here, session, asked)
+        await made(here, session, asked, agent, first)
         return await agent_state(here, session, agent)
 
 

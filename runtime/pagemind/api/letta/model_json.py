@@ -31,6 +31,18 @@ DEFAULT_SETTINGS: Json = {
 }
 
 
+def checked_format(value: dict[str, Any]) -> dict[str, Any]:
+    """The form of replies, of a type that there is."""
+    kind = value.get("type")
+    if kind not in FORMATS or (kind == "json_schema" and not isinstance(value.get("json_schema"), dict)):
+        raise ValueError(f"has to be of a type of {', '.join(FORMATS)}; json_schema has its schema with it")
+    return value
+
+
+FORMATS = ("text", "json_object", "json_schema")
+ResponseFormat = Annotated[Metadata, AfterValidator(checked_format)]
+
+
 class KnownSettings(BaseModel):
     """What of a model's settings is read; the rest is given back as it came."""
 
@@ -38,6 +50,7 @@ class KnownSettings(BaseModel):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     max_output_tokens: Annotated[int, Field(ge=1, le=MOST_TOKENS)] | None = None
     parallel_tool_calls: bool | None = None
+    response_format: ResponseFormat | None = None
 
 
 class OldConfig(BaseModel):
