@@ -23,6 +23,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Served]:
     database.leave()
 
 
+@pytest.fixture(scope="session")
+def trusting(tmp_path_factory: pytest.TempPathFactory) -> Generator[Served]:
+    """A server of its own whose operator lets tools from source run and commands of MCP servers start."""
+    home = tmp_path_factory.mktemp("trusting")
+    database = EmbeddedPostgres(home)
+    database.join()
+    shell = Shell(home, tmp_path_factory.mktemp("empty"))
+    with served(shell.under(PAGEMIND_ALLOW_TOOL_SOURCE="true", PAGEMIND_ALLOW_MCP_STDIO="true")) as running:
+        yield running
+    database.leave()
+
+
 @pytest.fixture
 def provider(server: Served) -> Provider:
     """The reasoner that the server asks: ``provider.will(says("Hi."))``."""

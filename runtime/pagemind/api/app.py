@@ -82,9 +82,9 @@ FAILURES: dict[int | str, dict[str, Any]] = {
 }
 
 ROUTERS = (
-    health, agents, blocks, core_memory, messages, conversations, runs, steps, tools, tools_of_agents, mcp_servers, archives, passages,
-    folders, agent_files, agent_context, agent_moving, identities, models, tags, chat, responses, embeddings, openai_models, documents,
-    refused,
+    health, agents, blocks, core_memory, messages, conversations, runs, steps, tools, tools_of_agents, mcp_servers, archives,
+    passages, folders, agent_files, agent_context, agent_moving, identities, models, tags, chat, responses, embeddings,
+    openai_models, documents, refused,
 )  # fmt: skip
 
 
