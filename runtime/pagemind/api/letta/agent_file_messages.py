@@ -64,6 +64,9 @@ def history_of(agent: FileAgent, conversation: Conversation, ids: NewId) -> Hist
             out = len(read)
         if given.id not in prompts:
             read += messages_of(given, sitting, begins=not read)
+    if inside and first_inside is None:
+        # Its context was emptied.
+        out = len(read)
     whole, wrong = mended(read, ids)
     # What is mended before the window's beginning moves it a little; it is settled at a whole exchange in any case.
     return History(whole, min(out, len(whole)), sitting.summary, wrong)
