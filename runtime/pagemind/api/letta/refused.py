@@ -35,7 +35,7 @@ GROUPS = "Let agents share blocks and archives, and send each other messages by 
 SANDBOX = "Tools run in a process of their own on this machine; the operator allows it in the settings."
 JOBS = "Use /v1/runs: each accepted message is a run."
 LEGACY_MCP = "Use /v1/mcp-servers."
-TRACES = "Use /v1/runs/{run_id}/steps and /v1/steps/{step_id}/trace."
+TRACES = "Use /v1/runs/{run_id}/steps and /v1/steps/{step_id}/metrics."
 SIGN_IN = "Give the server's token when you register it."
 WRITTEN = "Ask an agent for the source, look at it, and create the tool from it."
 INTERNAL = "It was never public. Use the endpoint of the same name without `_internal_`."
@@ -67,7 +67,7 @@ TABLE = (
     Refused("GET", "/v1/mcp-servers/connect/{mcp_server_id}", "OAuth sign-in of MCP servers", SIGN_IN),
     Refused("POST", "/v1/tools/generate-tool", "tools written by a model", WRITTEN),
     Refused("PATCH", "/v1/steps/{step_id}/transaction/{transaction_id}", "billing transactions", "Nothing is billed here."),
-    Refused("GET", "/v1/telemetry/{step_id}", "telemetry", "Use /v1/steps/{step_id}/trace."),
+    Refused("GET", "/v1/telemetry/{step_id}", "telemetry", TRACES),
     Refused("GET", "/v1/embeddings/total_storage_size", "the size of all embeddings", "See the database itself."),
     Refused("POST", "/v1/auth", "sign-in with a password", OPERATOR),
     Refused("GET POST PUT PATCH DELETE", "/v1/admin/*", "users and organisations", OPERATOR),
