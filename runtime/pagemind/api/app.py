@@ -27,6 +27,7 @@ from pagemind.api.letta import (
     agent_files,
     agent_moving,
     agents,
+    all_messages,
     archives,
     blocks,
     conversations,
@@ -82,7 +83,7 @@ FAILURES: dict[int | str, dict[str, Any]] = {
 }
 
 ROUTERS = (
-    health, agents, blocks, core_memory, messages, conversations, runs, steps, tools, tools_of_agents, mcp_servers, archives,
+    health, agents, blocks, core_memory, messages, all_messages, conversations, runs, steps, tools, tools_of_agents, mcp_servers, archives,
     passages, folders, agent_files, agent_context, agent_moving, identities, models, tags, chat, responses, embeddings,
     openai_models, documents, refused,
 )  # fmt: skip
