@@ -80,6 +80,12 @@ async def memory_rethink(system: Syscalls, label: str, new_memory: str) -> str:
     return await _edit(system, label, Rewrite(_bounded("new_memory", new_memory)))
 
 
+@tool(effect="transactional")
+async def memory_finish_edits() -> str:
+    """Say that your work on the memory is done. Call it once, after your last edit."""
+    return "Done."
+
+
 async def _edit(system: Syscalls, label: str, edit: Edit) -> str:
     """Edit, tell people what changed, and show the model what came of it."""
     old = await _block(system, label)

@@ -98,6 +98,12 @@ class TextAmbiguous(ToolRefusal):
     code = "text_ambiguous"
 
 
+class NotAllowedHere(ToolRefusal):
+    """{tool} did nothing: {why}. Fix: go on without it, and tell the user so if it matters."""
+
+    code = "not_allowed_here"
+
+
 class BadArgument(ToolRefusal):
     """The argument {name!r} is not usable. Fix: {advice}"""
 

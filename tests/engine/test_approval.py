@@ -13,6 +13,7 @@ from pagemind.engine.carry import carry
 from pagemind.engine.closing import withdraw
 from pagemind.engine.job import Job
 from pagemind.engine.kernel import Kernel
+from pagemind.engine.reset import reset
 from pagemind.errors import BadModel, PendingApproval, UnknownApproval
 from pagemind.records import Approval, Input, Request, Role, RunState
 from pagemind.settings import Settings
@@ -145,6 +146,14 @@ async def test_a_question_that_is_taken_back_lets_the_conversation_go_on(chat: B
     assert await withdraw(chat.runtime.kernel, chat.conversation.id) == asking.id
     assert await withdraw(chat.runtime.kernel, chat.conversation.id) is None
     assert (await said(chat, "Hello?"))[0] == "end_turn"
+    assert_well_formed(await history(chat))
+
+
+async def test_a_window_that_is_emptied_takes_the_question_back(chat: Bench) -> None:
+    await ask_for(chat, "Hello.")
+    await reset(chat.runtime.kernel, chat.conversation.id)
+    assert (await said(chat, "Hello?"))[0] == "end_turn"
+    assert [m.role for m in chat.model.prompts[-1].messages if m.role in ("tool", "assistant")] == []
     assert_well_formed(await history(chat))
 
 

@@ -93,6 +93,22 @@ def test_the_shipped_tools_have_the_names_and_arguments_that_letta_has(shipped: 
         "open_files": ["file_requests", "close_all_others"],
         "grep_files": ["pattern", "include", "context_lines", "offset"],
         "semantic_search_files": ["query", "limit"],
+        "send_message": ["message"],
+        "memory_finish_edits": [],
+        "web_search": [
+            "query",
+            "num_results",
+            "category",
+            "include_text",
+            "include_domains",
+            "exclude_domains",
+            "start_published_date",
+            "end_published_date",
+            "user_location",
+        ],
+        "fetch_webpage": ["url"],
+        "run_code": ["code", "language"],
+        "run_code_with_tools": ["code"],
     }
     assert {shipped[name].effect for name in shipped} == {"transactional"}
 

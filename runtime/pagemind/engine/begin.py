@@ -16,10 +16,10 @@ from pagemind.events import Event, RunStarted, to_json
 from pagemind.faults import reach
 from pagemind.memory.compiler import as_prompts, files_revision, paused
 from pagemind.memory.notices import foreign_changes, notice_lines
-from pagemind.memory.waiting import Pending, answers, pending
+from pagemind.memory.waiting import Pending, answers, asked_by
 from pagemind.model.tokens import estimate
 from pagemind.records import Agent, Block, BlockRevision, Cause, Conversation, Epoch, Json, Message, Request, Role, Shelf
-from pagemind.store import agent_files, agents, blocks, conversations, history, paging, run_events, runs, shelves
+from pagemind.store import agent_files, agents, blocks, conversations, history, messages, paging, run_events, runs, shelves
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ async def look(job: Job, kernel: Kernel) -> Waiting:
         own_runs = await runs.own_among(session, conversation.id, editors)
         noticed = await history.notice_tokens(session, conversation.id, conversation.resident_from)
         last_at = await history.last_at(session, conversation.id)
-        asked = pending(await history.newest(session, conversation.id))
+        asked = asked_by(await messages.pending(session, conversation.id))
         told, moved, opened = int(conversation.known_revisions.get(str(agent.id), 0)), None, list[str]()
         if conversation.snapshot is not None and told < agent.files_revision:
             moved = await shelves.of_agent(session, agent.id, told)

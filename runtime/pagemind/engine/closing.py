@@ -6,11 +6,12 @@ from uuid import UUID
 
 from pagemind.engine.kernel import Kernel
 from pagemind.errors import ConversationBusy
-from pagemind.memory.compiler import as_prompt
 from pagemind.memory.rules import UNANSWERED
-from pagemind.memory.waiting import Pending, pending
+from pagemind.memory.waiting import Pending, asked_by
+from pagemind.model.tokens import estimate
 from pagemind.records import Message, Role, now
-from pagemind.store import conversations, history, runs
+from pagemind.store import conversations, history, messages, runs
+from pagemind.store.database import AsyncSession
 
 PASSED_OVER = f"{UNANSWERED} the conversation went on without an answer."
 WITHDRAWN = f"{UNANSWERED} the request was cancelled."
@@ -42,17 +43,21 @@ async def withdraw(kernel: Kernel, conversation_id: UUID) -> UUID | None:
     """
     async with kernel.database.transaction() as session:
         await conversations.get(session, conversation_id, lock=True)
-        asked = pending(await history.newest(session, conversation_id))
-        if asked is None:
-            return None
         if await runs.unfinished(session, conversation_id):
             raise ConversationBusy
-        returns = returns_of(asked, asked.message.run_id, WITHDRAWN)
-        for message in returns:
-            message.tokens = await kernel.count_added(as_prompt(message))
-        after = await conversations.append(session, conversation_id, len(returns), {})
-        for place, message in enumerate(returns):
-            message.seq = after - len(returns) + place
-        await history.add(session, returns)
+        asked = await close(session, conversation_id)
     kernel.residents.drop(conversation_id)
-    return asked.message.run_id
+    return asked.message.run_id if asked else None
+
+
+async def close(session: AsyncSession, conversation_id: UUID) -> Pending | None:
+    """Give the calls that wait, if any do, their returns; the conversation must be locked, and no run go on in it."""
+    asked = asked_by(await messages.pending(session, conversation_id))
+    if asked is None:
+        return None
+    returns = returns_of(asked, asked.message.run_id, WITHDRAWN)
+    after = await conversations.append(session, conversation_id, len(returns), {})
+    for place, message in enumerate(returns):
+        message.seq, message.tokens = after - len(returns) + place, estimate(message.content)
+    await history.add(session, returns)
+    return asked

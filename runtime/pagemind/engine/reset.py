@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from pagemind.engine.closing import close
 from pagemind.engine.kernel import Kernel
 from pagemind.errors import ConversationBusy
 from pagemind.records import Cause, Epoch
@@ -16,6 +17,9 @@ async def reset(kernel: Kernel, conversation_id: UUID) -> None:
         conversation = await conversations.get(session, conversation_id, lock=True)
         if await runs.unfinished(session, conversation_id):
             raise ConversationBusy
+        if await close(session, conversation_id) is not None:
+            conversation = await conversations.get(session, conversation_id, lock=True)
+            await session.refresh(conversation)
         first, epoch = conversation.resident_from, conversation.epoch + 1
         out = conversation.next_seq - first
         await conversations.page_out(

@@ -24,17 +24,18 @@ class Pending:
 def pending(messages: Sequence[Message]) -> Pending | None:
     """The calls at the end of the history that wait; None where there are none. An approval in between changes nothing."""
     last = next((each for each in reversed(messages) if each.role != Role.approval), None)
-    return None if last is None else _waiting(last)
+    return asked_by(last)
 
 
 def asked_last(messages: Sequence[Message], call_ids: Collection[str]) -> Pending | None:
     """The newest message that waited for an answer to just these calls, answered or not."""
-    found = (_waiting(each) for each in reversed(messages))
+    found = (asked_by(each) for each in reversed(messages))
     return next((each for each in found if each is not None and set(each.waiting) == set(call_ids)), None)
 
 
-def _waiting(message: Message) -> Pending | None:
-    if not message.needs_approval or not message.calls:
+def asked_by(message: Message | None) -> Pending | None:
+    """The calls with which the message waits, or waited; None where it did not."""
+    if message is None or not message.needs_approval or not message.calls:
         return None
     calls = tuple(CallRequest(call["id"], call["name"], call["arguments"]) for call in message.calls)
     marked = tuple(call["id"] for call in message.calls if call.get("waits"))

@@ -38,14 +38,6 @@ async def place(session: AsyncSession, messages: Sequence[Message]) -> None:
         )
 
 
-async def newest(session: AsyncSession, conversation_id: UUID) -> list[Message]:
-    """The last message of the history, approvals apart; none where it is empty."""
-    query = select(Message).where(
-        col(Message.conversation_id) == conversation_id, col(Message.seq) > 0, col(Message.role) != Role.approval
-    )
-    return list((await session.execute(query.order_by(col(Message.seq).desc()).limit(1))).scalars())
-
-
 async def last_at(session: AsyncSession, conversation_id: UUID) -> datetime | None:
     """When the last message of the history was made; None where it is empty."""
     query = select(col(Message.created_at)).where(col(Message.conversation_id) == conversation_id, col(Message.seq) > 0)

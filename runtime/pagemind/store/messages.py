@@ -113,6 +113,15 @@ async def of_step(session: AsyncSession, run_id: UUID, step_id: UUID) -> list[Me
     return list((await session.execute(query.order_by(col(Message.seq)))).scalars())
 
 
+async def pending(session: AsyncSession, conversation_id: UUID) -> Message | None:
+    """The message at the end of the history whose calls wait for an answer; None if none do."""
+    query = select(Message).where(
+        col(Message.conversation_id) == conversation_id, col(Message.seq) > 0, col(Message.role) != Role.approval
+    )
+    last = (await session.execute(query.order_by(col(Message.seq).desc()).limit(1))).scalar_one_or_none()
+    return last if last is not None and last.needs_approval else None
+
+
 async def count(session: AsyncSession, conversation_id: UUID) -> int:
     """How many messages the conversation's history has."""
     query = select(func.count()).where(col(Message.conversation_id) == conversation_id, col(Message.seq).is_not(None))
