@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
-from pagemind.engine.admit import admitted
+from pagemind.engine.admit import admitted, storable
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.policy import Limits, limits_of, own_model
 from pagemind.engine.worker import Worker
@@ -64,6 +64,8 @@ async def accept(kernel: Kernel, worker: Worker, asked: Asked, *, limit_chars: i
     inputs = [replace(each, content=checked(each.content, limit_chars)) for each in asked.inputs]
     if not inputs and not asked.request.approvals:
         raise EmptyMessage
+    results = kernel.settings.tool_result_limit_chars
+    asked = replace(asked, request=storable(asked.request, limit_chars=limit_chars, result_limit_chars=results))
     request_hash = digest(inputs, asked.request)
     if asked.rejoin_seconds and (before := await accepted_before(kernel, asked, request_hash)) is not None:
         return before

@@ -2,14 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.policy import check_model
-from pagemind.errors import PendingApproval, UnknownApproval
+from pagemind.errors import MessageTooLong, PendingApproval, UnknownApproval
 from pagemind.memory.waiting import Pending, answers, asked_last, pending
-from pagemind.records import Request
+from pagemind.records import Approval, Request
+from pagemind.records.text import clean_text
 from pagemind.records.view import Resident
 from pagemind.store import runs, views
 from pagemind.store.database import AsyncSession
+from pagemind.toolbox.calls import cut_middle
+
+
+def storable(request: Request, *, limit_chars: int, result_limit_chars: int) -> Request:
+    """The request as it will be stored: texts without what a store refuses, results of a client's tools no longer than others.
+
+    Raises MessageTooLong for instructions that are.
+    """
+    asked = request.to_json()
+    if not asked:
+        return request
+    if len(request.instructions or "") > limit_chars:
+        raise MessageTooLong(length=f"{len(request.instructions or ''):,}", unit="characters", limit=f"{limit_chars:,}")
+    clean = Request.from_json(_cleaned(asked))
+    return replace(clean, approvals=tuple(_cut(each, result_limit_chars) for each in clean.approvals))
+
+
+def _cut(approval: Approval, limit_chars: int) -> Approval:
+    result = approval.result
+    return approval if result is None else replace(approval, result=cut_middle(result, limit_chars))
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, list | tuple):
+        return [_cleaned(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, dict):
+        return {clean_text(str(key)): _cleaned(each) for key, each in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return value
 
 
 async def admitted(kernel: Kernel, resident: Resident, request: Request, key: str | None, request_hash: str) -> str | None:
