@@ -30,8 +30,9 @@ CHECK_URL = "check that the URL is that of a Letta server of version 0.8 or late
 class LettaServer:
     """A connection to one server. Only reads."""
 
-    def __init__(self, url: str, key: str | None = None) -> None:
+    def __init__(self, url: str, key: str | None = None, *, first_pause_seconds: float = FIRST_PAUSE_SECONDS) -> None:
         self.url = url.rstrip("/").removesuffix("/v1")
+        self._first_pause_seconds = first_pause_seconds
         headers = {} if key is None else {"Authorization": f"Bearer {key}", "X-BARE-PASSWORD": f"password {key}"}
         self._client = httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=ANSWER_SECONDS)
 
@@ -58,7 +59,7 @@ class LettaServer:
             raise LettaRefused("no JSON", status=response.status_code, call=f"GET {path}", advice=CHECK_URL) from None
 
     async def _answer(self, path: str, query: Mapping[str, Any]) -> httpx2.Response:
-        pause = FIRST_PAUSE_SECONDS
+        pause = self._first_pause_seconds
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 response = await self._client.get(path, params=dict(query))
@@ -81,7 +82,7 @@ class LettaServer:
         after: str | None = None
         while True:
             cursor = {} if after is None else {"after": after}
-            page: list[Json] = await self.get(path, limit=PAGE, **query, **cursor)
+            page = listed(await self.get(path, limit=PAGE, **query, **cursor), path)
             fresh = [item for item in page if item["id"] not in seen]
             # A message of several parts has one id and several items, all on one page.
             for item in fresh:
@@ -106,3 +107,11 @@ class LettaServer:
         """The server's version."""
         answer: object = await self.get("/v1/health/")
         return str(cast("Json", answer).get("version", "unknown")) if isinstance(answer, dict) else "unknown"
+
+
+def listed(answer: object, path: str) -> list[Json]:
+    """The answer, if it is a list of objects with ids. Raises LettaRefused."""
+    items = cast("list[object]", answer) if isinstance(answer, list) else [answer]
+    if not isinstance(answer, list) or not all(isinstance(item, dict) and "id" in item for item in items):
+        raise LettaRefused("no list of objects with ids", status=200, call=f"GET {path}", advice=CHECK_URL)
+    return cast("list[Json]", items)

@@ -51,6 +51,15 @@ async def agents_of(server: LettaServer, only: Sequence[str] = ()) -> AsyncItera
 
 async def bundle_of_agent(server: LettaServer, state: Json, tenant_id: UUID) -> Bundle:
     """The agent with everything that the server tells of it. Raises BadAgentFile, LettaRefused, LettaUnreachable."""
+    try:
+        return await read_agent(server, state, tenant_id)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        # Answers of another server, or of another version: one agent that cannot be read is told of, the others come.
+        raise BadAgentFile(f"agent {state['id']}: {type(error).__name__} {str(error)[:200]}") from error
+
+
+async def read_agent(server: LettaServer, state: Json, tenant_id: UUID) -> Bundle:
+    """The same, where the answers are as they should be."""
     passages = await server.if_there(f"/v1/agents/{state['id']}/archival-memory", ascending=True)
     shelves = [
         shelf_of(archive, passages, tenant_id)
