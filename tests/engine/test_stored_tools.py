@@ -44,7 +44,7 @@ class Noting:
 async def give(chat: Bench, **values: Any) -> StoredTool:
     """Store a tool and give it to the agent."""
     row: Json = {"tenant_id": chat.agent.tenant_id, "id": uuid4(), "name": "roll", "kind": "mcp", "description": "Roll dice."}
-    tool = StoredTool(**{**row, "parameters": PARAMETERS, **values})
+    tool = StoredTool.model_validate({**row, "parameters": PARAMETERS, **values})
     async with chat.runtime.kernel.database.transaction() as session:
         await tools.add(session, tool)
     await change(chat, tools=[*chat.agent.tools, tool.name], secrets={"KEY": "value"})

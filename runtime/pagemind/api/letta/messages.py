@@ -20,11 +20,13 @@ from pagemind.api.letta.message_json import Json, wire_json
 from pagemind.api.letta.run_json import run_json
 from pagemind.api.letta.talking import Repeats, accepted, answered, is_over
 from pagemind.api.problems import Problem, conflict, not_found
+from pagemind.engine.closing import withdraw
 from pagemind.engine.reset import reset
 from pagemind.errors import ConversationBusy, UnknownAgent, UnknownRecord
 from pagemind.events import Compacted
 from pagemind.records import Conversation
 from pagemind.store import agent_runs, conversations, runs
+from pagemind.store import messages as stored_messages
 
 router = APIRouter(tags=["messages"])
 
@@ -61,7 +63,7 @@ async def send_in_background(here: Caller, agent_id: AgentId, asked: AsyncReques
     """Send messages to an agent without waiting: the run that carries them."""
     kept: Json = {"callback_url": asked.callback_url, "run_type": "send_message_async"}
     run = await accepted(here, await main_of(here, agent_id), asked, repeats, kept=kept, background=True)
-    return run_json(run)
+    return {**run_json(run), "status": "created"}
 
 
 @router.get("/v1/agents/{agent_id}/messages", response_model=list[dict[str, Any]])
@@ -109,12 +111,27 @@ async def cancel_runs(here: Caller, agent_id: AgentId, asked: CancelRequest | No
     async with here.transaction() as session:
         await known_agent(session, agent_id)
         going_on = await agent_runs.unfinished(session, agent_id)
-    wanted = [wire_id("run", run_id) for run_id in going_on]
-    if asked is not None and asked.run_ids:
-        wanted = list(dict.fromkeys(asked.run_ids))
+    named = list(dict.fromkeys(asked.run_ids)) if asked is not None and asked.run_ids else []
+    asking = None if going_on else await taken_back(here, await main_of(here, agent_id), named)
+    if asking is not None:
+        return {text: "cancelled" if text == asking else "failed" for text in named or [asking]}
+    wanted = named or [wire_id("run", run_id) for run_id in going_on]
     if not wanted:
         raise conflict(f"No run of agent {wire_id('agent', agent_id)} goes on.")
     return await cancelled(here, wanted, {wire_id("run", run_id): run_id for run_id in going_on})
+
+
+async def taken_back(here: Here, conversation_id: UUID, named: Sequence[str]) -> str | None:
+    """The run that ended with a question which is taken back now: one of those named, or any where none is; None without."""
+    async with here.transaction() as session:
+        message = await stored_messages.pending(session, conversation_id)
+    if message is None or message.run_id is None:
+        return None
+    text = wire_id("run", message.run_id)
+    if named and text not in named:
+        return None
+    await withdraw(here.runtime.kernel, conversation_id)
+    return text
 
 
 async def cancelled(here: Here, wanted: Sequence[str], going_on: dict[str, UUID]) -> dict[str, str]:
