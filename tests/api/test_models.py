@@ -10,10 +10,10 @@ from pagemind.testing.served import WINDOW_TOKENS, Provider, Served
 
 
 def test_the_reasoners_model_is_listed_with_every_key(client: Letta, server: Served) -> None:
-    [model] = client.models.list()
-    assert (model.handle, model.name) == ("pagemind/m", "m")
+    model, other = client.models.list()
+    assert (model.handle, model.name, other.handle) == ("pagemind/m", "m", "pagemind/org/large")
     assert (model.max_context_window, model.context_window) == (WINDOW_TOKENS, WINDOW_TOKENS)
-    [raw] = httpx.get(f"{server.url}/v1/models/").json()
+    raw, _ = httpx.get(f"{server.url}/v1/models/").json()
     old = {
         "model",
         "model_endpoint_type",
@@ -25,7 +25,7 @@ def test_the_reasoners_model_is_listed_with_every_key(client: Letta, server: Ser
     assert old <= set(raw)
     assert raw["model_type"] == "llm"
     assert client.models.list(provider_category=["byok"]) == []
-    assert len(client.models.list(provider_name="pagemind")) == 1
+    assert len(client.models.list(provider_name="pagemind")) == 2
 
 
 def test_the_embedder_is_listed(client: Letta) -> None:
@@ -36,7 +36,7 @@ def test_the_embedder_is_listed(client: Letta) -> None:
 
 def test_an_agent_is_made_with_a_listed_handle_and_with_any_other(client: Letta, provider: Provider) -> None:
     provider.will(says("Hello."))
-    [model] = client.models.list()
+    model = client.models.list()[0]
     for handle in (model.handle or "", "letta/letta-free", "anthropic/claude-sonnet-4", "gpt-4o"):
         agent = client.agents.create(model=handle, embedding="letta/letta-free")
         assert (agent.model, agent.llm_config.handle) == (handle, handle)
@@ -55,3 +55,13 @@ def test_the_provider_is_a_setting_of_the_server(server: Served) -> None:
         assert made.status_code == 501
         assert "PAGEMIND_REASONER_URL" in made.json()["detail"]
         assert http.delete(f"/providers/{provider['id']}").status_code == 501
+
+
+def test_another_model_of_the_reasoners_server_can_be_asked_for(client: Letta, provider: Provider) -> None:
+    agent = client.agents.create(model="pagemind/org/large")
+    provider.will(says("Hello."))
+    client.agents.messages.create(agent.id, messages=[{"role": "user", "content": "Hi."}])
+    assert provider.asked[-1].body["model"] == "org/large"
+    client.agents.update(agent.id, model="openai/gpt-4o")
+    client.agents.messages.create(agent.id, messages=[{"role": "user", "content": "Hi."}])
+    assert provider.asked[-1].body["model"] == "m"

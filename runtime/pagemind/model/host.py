@@ -40,6 +40,7 @@ class Host:
         self.url = url
         self.model = model
         self.window: int | None = None
+        self.listed: tuple[str, ...] = ()
         self.traits = Traits()
         self._told = told
         self._clock = clock
@@ -120,6 +121,7 @@ class Host:
             if self.model and isinstance(told, ReasonerRefused):
                 return NOT_LISTED
             raise told from error
+        self.listed = tuple(str(entry["id"]) for entry in models)
         if not self.model:
             if not models:
                 raise ReasonerRefused("it lists no chat model; set PAGEMIND_REASONER_MODEL", url=self.url, status=200)

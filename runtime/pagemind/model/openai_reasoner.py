@@ -75,6 +75,11 @@ class OpenAIReasoner:
         return self._host.model
 
     @property
+    def listed(self) -> tuple[str, ...]:
+        """The names of the chat models that the server lists; none until it has answered once."""
+        return self._host.listed
+
+    @property
     def window_tokens(self) -> int:
         """As configured, else as the server says, else 8192."""
         known = self._set_window or self._host.window

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pagemind.records import Piece, Prompt, TokenCounter
 
@@ -65,3 +65,19 @@ class Reasoner(Protocol):
     async def close(self) -> None:
         """Let go of connections."""
         ...
+
+
+@runtime_checkable
+class Lists(Protocol):
+    """A reasoner whose server may have further models."""
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The names of the chat models that the server lists; none until it has answered once."""
+        ...
+
+
+def models_of(reasoner: Reasoner) -> tuple[str, ...]:
+    """The names of the models that can be asked for where the reasoner is, its own first."""
+    listed = reasoner.listed if isinstance(reasoner, Lists) else ()
+    return tuple(dict.fromkeys(name for name in (reasoner.model, *listed) if name))

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from pagemind.errors import ReasonerCutOff, ReasonerUnreachable
-from pagemind.model.reasoner import Reasoner
+from pagemind.model.reasoner import Reasoner, models_of
 from pagemind.model.traits import Traits
 from pagemind.records import Piece, Prompt, TokenCounter
 
@@ -82,6 +82,11 @@ class Replicas:
     def url(self) -> str:
         """All URLs, with commas between them, as the settings have them."""
         return ",".join(member.url for member in self._members)
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The names of the chat models that the first replica lists."""
+        return models_of(self._members[0])
 
     @property
     def window_tokens(self) -> int:

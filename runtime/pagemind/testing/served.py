@@ -14,6 +14,8 @@ from pagemind.testing.openai_server import CHAT, MODELS, OpenAIServer, Play, Req
 from pagemind.testing.shell import Shell
 
 WINDOW_TOKENS = 32_768
+MODEL_NAMES = ("m", "org/large")
+"""The one that everybody takes, and another."""
 LISTENING = re.compile(rb"listens on (http://\S+)")
 
 
@@ -22,9 +24,7 @@ class Provider:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._server = OpenAIServer(
-            routes={MODELS: answers(200, {"data": [{"id": "m", "max_model_len": WINDOW_TOKENS}]}), CHAT: says("Hello.")}
-        )
+        self._server = OpenAIServer(routes={MODELS: answers(200, {"data": [*map(listed, MODEL_NAMES)]}), CHAT: says("Hello.")})
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     @property
@@ -53,6 +53,11 @@ class Provider:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
+
+
+def listed(name: str) -> dict[str, object]:
+    """A model in the provider's list."""
+    return {"id": name, "max_model_len": WINDOW_TOKENS}
 
 
 @dataclass(frozen=True)

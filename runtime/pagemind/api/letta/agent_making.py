@@ -9,7 +9,7 @@ from pagemind.api.here import Here
 from pagemind.api.letta.agent_bodies import AgentBody, AgentCreate, AgentUpdate
 from pagemind.api.letta.agent_kinds import BASE_TOOLS, DEFAULT_KIND, MULTI_AGENT_TOOLS, SEND, base_rules
 from pagemind.api.letta.agent_tools import known_names, names_of
-from pagemind.api.letta.model_json import FEWEST_REPLY_TOKENS, REPLY_TOKENS
+from pagemind.api.letta.model_json import FEWEST_REPLY_TOKENS, REPLY_TOKENS, model_named
 from pagemind.api.letta.names import friendly_name
 from pagemind.api.times import optional_stamp
 from pagemind.definitions.schema import MemorySpec, ModelSpec
@@ -82,7 +82,7 @@ def new_agent(here: Here, asked: AgentCreate) -> Agent:
         tenant_id=here.tenant_id,
         name=asked.name or friendly_name(),
         description=asked.description or "",
-        model=model_of({"max_reply_tokens": REPLY_TOKENS, **asked.model_keys()}),
+        model=model_of({"max_reply_tokens": REPLY_TOKENS, **asked.model_keys(), **named_model(here, asked)}),
         instructions=asked.system or "",
         memory=MEMORY,
         tags=list(dict.fromkeys(asked.tags or ())),
@@ -114,6 +114,11 @@ def model_of(keys: Json) -> Json:
     return ModelSpec(**keys).model_dump(mode="json")
 
 
+def named_model(here: Here, asked: AgentBody) -> Json:
+    """The key for the model, where a handle came: a name only if the reasoner's server has it beside the usual one."""
+    return {} if asked.handle is None else {"name": model_named(here.runtime.kernel, asked.handle)}
+
+
 def model_extra(asked: AgentBody) -> Json:
     """What is given back of the model: the handle as it came, and its settings."""
     kept: Json = {}
@@ -142,7 +147,7 @@ async def changed(here: Here, session: AsyncSession, agent: Agent, asked: AgentU
         agent.rules = asked.rules()
     if asked.environment is not None:
         agent.secrets = dict(asked.environment)
-    if keys := asked.model_keys():
+    if keys := asked.model_keys() | named_model(here, asked):
         agent.model = model_of({**agent.model, **keys})
     agent.extra = changed_extra(agent.extra, asked)
     if asked.block_ids is not None:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from pagemind.api.values import Metadata, Name
 from pagemind.definitions.schema import ModelSpec
 from pagemind.engine.kernel import Kernel
+from pagemind.model.reasoner import models_of
 from pagemind.records import Json
 
 PROVIDER = "pagemind"
@@ -124,6 +125,17 @@ def llm_config(kernel: Kernel, handle: str | None, spec: Json, settings: Json | 
         "return_token_ids": False,
         "tool_call_parser": None,
     }
+
+
+def model_named(kernel: Kernel, handle: str | None) -> str | None:
+    """The model that the handle names, if the reasoner's server has it beside the usual one; None for the usual one.
+
+    Other names mean the usual one, too: people's code has handles of models that are not here.
+    """
+    if not handle:
+        return None
+    there = models_of(kernel.reasoner)[1:]
+    return next((name for name in (handle, handle.partition("/")[2]) if name in there), None)
 
 
 def default_handle(kernel: Kernel) -> str:

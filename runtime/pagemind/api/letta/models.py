@@ -13,6 +13,7 @@ from pagemind.api.letta.model_json import PROVIDER, listed_embedder, listed_mode
 from pagemind.api.letta.names import organization_id
 from pagemind.api.letta.passage_json import embedding_config
 from pagemind.api.problems import Problem, not_found
+from pagemind.model.reasoner import models_of
 from pagemind.records import Json
 
 router = APIRouter(tags=["models"])
@@ -31,7 +32,7 @@ async def list_models(
     """The models that agents can be made with. Any other handle is taken too, and means the reasoner that there is."""
     await here.runtime.reasoner.settle("")
     kernel = here.runtime.kernel
-    listed = [listed_model(kernel, kernel.reasoner.model)] if kernel.reasoner.model else []
+    listed = [listed_model(kernel, name) for name in models_of(kernel.reasoner)]
     return [model for model in listed if fits(model, provider_category, provider_name, provider_type)]
 
 
