@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import uuid4
 
+import httpx
 import pytest
 from letta_client import Letta, NotFoundError, UnprocessableEntityError
+
+from pagemind.testing.served import Served
 
 UNKNOWN = "archive-00000000-0000-4000-8000-0000000000ff"
 UNKNOWN_AGENT = "agent-00000000-0000-4000-8000-0000000000ff"
@@ -140,7 +143,7 @@ def test_metadata_may_be_odd_but_not_endless(client: Letta) -> None:
         client.archives.passages.create(archive.id, text="deep", metadata=deep)
 
 
-def test_two_agents_share_an_archive(client: Letta, new_agent: Callable[[], str]) -> None:
+def test_two_agents_share_an_archive(server: Served, client: Letta, new_agent: Callable[[], str]) -> None:
     ada, bob = new_agent(), new_agent()
     archive = client.archives.create(name="shared")
     for agent_id in (ada, bob):
@@ -151,6 +154,8 @@ def test_two_agents_share_an_archive(client: Letta, new_agent: Callable[[], str]
     found = client.agents.passages.search(bob, query="where is the key?")
     assert [each.content for each in found.results] == [seen.text]
     assert [each.id for each in client.archives.list(agent_id=bob)] == [archive.id]
+    sharing = httpx.get(f"{server.url}/v1/archives/{archive.id}/agents").json()
+    assert [each["id"] for each in sharing] == [bob, ada]
 
 
 def test_a_deleted_shared_archive_is_out_of_every_agents_sight(client: Letta, new_agent: Callable[[], str]) -> None:

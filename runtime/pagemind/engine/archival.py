@@ -10,7 +10,7 @@ from uuid import UUID
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.recall import recall_passages
 from pagemind.errors import EmptyPassage, PassageTooLong
-from pagemind.records import Json, Passage, now
+from pagemind.records import Json, Passage, PassageHit, now
 from pagemind.records.text import clean_text
 from pagemind.store import agents, archives, passages
 from pagemind.store.inserts import insert_for_agent, insert_many
@@ -123,6 +123,19 @@ async def search(kernel: Kernel, wanted: Wanted) -> list[tuple[Passage, float]]:
         before=wanted.before,
         rest=True,
     )
-    async with kernel.database.transaction() as session:
-        rows = await passages.by_ids(session, [hit.id for hit in hits])
-    return [(rows[hit.id], hit.score) for hit in hits if hit.id in rows]
+    return [(found_passage(kernel, hit), hit.score) for hit in hits]
+
+
+def found_passage(kernel: Kernel, hit: PassageHit) -> Passage:
+    """The passage that a search found."""
+    return Passage(
+        tenant_id=kernel.database.tenant_id,
+        id=hit.id,
+        archive_id=hit.archive_id or NOWHERE,
+        text=hit.text,
+        tags=list(hit.tags),
+        source=hit.source,
+        file_id=hit.file_id,
+        extra=hit.extra,
+        created_at=hit.created_at,
+    )

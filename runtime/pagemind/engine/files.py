@@ -20,7 +20,7 @@ from pagemind.errors import BadPattern, FileNameTaken, FileTooLarge, UnknownFile
 from pagemind.memory.file_view import lines_of, numbered, view_of
 from pagemind.records import Agent, File, FileHit, FileMatch, FileMatches, FileRequest, FileView
 from pagemind.records.text import clean_text
-from pagemind.store import agent_files, agents, files, folders, passages
+from pagemind.store import agent_files, agents, files, folders
 from pagemind.store.agent_files import Opening, Readable
 from pagemind.store.passages import Within
 
@@ -281,14 +281,15 @@ async def search(kernel: Kernel, agent_id: UUID, query: str, limit: int) -> list
     hits = await recall_passages(kernel, agent_id, query, within=Within.folders, top_k=limit)
     async with kernel.database.transaction() as session:
         names = {each.id: each.name for each in await agent_files.readable(session, agent_id)}
-        rows = await passages.by_ids(session, [hit.id for hit in hits])
-    found = list[FileHit]()
-    for hit in hits:
-        row = rows[hit.id]
-        if row.file_id is not None and row.file_id in names:
-            place = row.extra
-            heading = str(place.get("heading", ""))
-            found.append(
-                FileHit(names[row.file_id], hit.text, place.get("first_line"), place.get("last_line"), heading, hit.score)
-            )
-    return found
+    return [
+        FileHit(
+            name=names[hit.file_id],
+            text=hit.text,
+            first_line=hit.extra.get("first_line"),
+            last_line=hit.extra.get("last_line"),
+            heading=str(hit.extra.get("heading", "")),
+            score=hit.score,
+        )
+        for hit in hits
+        if hit.file_id is not None and hit.file_id in names
+    ]

@@ -12,7 +12,8 @@ from pagemind.errors import EmbedderError
 from pagemind.memory.ranking import fuse
 from pagemind.records import MessageHit, PassageHit
 from pagemind.store import embeddings, messages, passages
-from pagemind.store.passages import Within
+from pagemind.store.database import AsyncSession
+from pagemind.store.passages import Lacking, Within
 
 POOL = 100
 """How many candidates each signal names."""
@@ -36,22 +37,31 @@ async def recall_passages(
 
     With ``rest`` those for which nothing speaks follow, as far as ``top_k`` goes.
     """
-    await fill(kernel, owner, within)
+    model = kernel.embedder.name
     vector = await kernel.vector(query, "query")
-    async with kernel.database.transaction() as session:
-        found = await passages.candidates(
+
+    async def candidates(session: AsyncSession) -> list[PassageHit]:
+        return await passages.candidates(
             session,
             owner,
             within=within,
             query=query,
             vector=vector,
-            model=kernel.embedder.name,
+            model=model,
             tags=tags,
             all_tags=all_tags,
             after=after,
             before=before,
             pool=max(POOL, top_k),
         )
+
+    async with kernel.database.transaction() as session:
+        fresh = await passages.lacking(session, owner, within, model, FILLED_AT_ONCE) if vector else []
+        found = [] if fresh else await candidates(session)
+    if fresh:
+        await fill(kernel, fresh)
+        async with kernel.database.transaction() as session:
+            found = await candidates(session)
     best = fuse(found, top_k)
     return [*best, *unspoken(found, best)][:top_k] if rest else best
 
@@ -62,17 +72,13 @@ def unspoken(found: Sequence[PassageHit], best: Sequence[PassageHit]) -> list[Pa
     return sorted((hit for hit in found if hit.id not in taken), key=lambda hit: -hit.scores.get("vector", -1.0))
 
 
-async def fill(kernel: Kernel, owner: UUID | None, within: Within) -> None:
+async def fill(kernel: Kernel, fresh: Sequence[Lacking]) -> None:
     """Give vectors to what was stored just now, so that it is found by its meaning at once.
 
     The indexer would, too, in its own time. An embedder that takes longer than a query may, or fails, is not waited for: then
     words must do.
     """
     model = kernel.embedder.name
-    async with kernel.database.transaction() as session:
-        fresh = await passages.lacking(session, owner, within, model, FILLED_AT_ONCE)
-    if not fresh:
-        return
     try:
         async with asyncio.timeout(kernel.settings.embed_seconds):
             vectors = await kernel.embedder.embed([each.text for each in fresh], kind="document")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
+
+from pagemind.records.base import Json
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,9 @@ class PassageHit:
     created_at: datetime
     score: float
     scores: dict[str, float] = field(default_factory=dict[str, float])
+    archive_id: UUID | None = None
+    file_id: UUID | None = None
+    extra: Json = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True)

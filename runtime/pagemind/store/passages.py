@@ -63,7 +63,7 @@ _EMBEDDING = """
      WHERE"""
 _COSINE = "SELECT p.id, p.words, 1 - (e.embedding <=> CAST(:vector AS halfvec)) AS cosine"
 _FOUND = """
-    SELECT p.id, p.text, p.tags, p.source, p.created_at, b.words AS by_words, b.cosine
+    SELECT p.id, p.text, p.tags, p.source, p.created_at, p.archive_id, p.file_id, p.extra, b.words AS by_words, b.cosine
       FROM best b JOIN passages p ON p.id = b.id ORDER BY p.created_at
         """
 
@@ -252,6 +252,9 @@ async def candidates(
             created_at=row.created_at,
             score=0.0,
             scores=raw_scores(row.by_words, row.cosine),
+            archive_id=row.archive_id,
+            file_id=row.file_id,
+            extra=row.extra,
         )
         for row in await session.execute(_SEARCH[within], values)
     ]

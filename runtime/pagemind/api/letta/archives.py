@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from pagemind.api.here import Caller
 from pagemind.api.ids import AgentId, ArchiveId, PassageId
+from pagemind.api.letta.agent_state import Parts, agent_states, parts_asked
 from pagemind.api.letta.passage_json import archive_json, embedding_config, passage_json
 from pagemind.api.letta.passages import PassageCreate, known_agent
 from pagemind.api.pages import paged
@@ -142,6 +143,19 @@ async def delete_archive_passage(here: Caller, archive_id: ArchiveId, passage_id
     async with here.transaction() as session:
         await archives.get(session, archive_id)
         await passages.remove(session, passage_id, archive_id=archive_id)
+
+
+@router.get("/v1/archives/{archive_id}/agents")
+async def list_archive_agents(
+    here: Caller,
+    archive_id: ArchiveId,
+    page: Annotated[Slice, Depends(paged("agent", limit=50))],
+    parts: Annotated[Parts, Depends(parts_asked)],
+) -> list[dict[str, Any]]:
+    """The agents that share an archive, the newest first."""
+    async with here.transaction() as session:
+        await archives.get(session, archive_id)
+        return await agent_states(here, session, await archives.agents_page(session, archive_id, page), parts)
 
 
 @router.patch("/v1/agents/{agent_id}/archives/attach/{archive_id}")
