@@ -15,6 +15,8 @@ Heard = tuple[int | None, Event]
 """An event with its ``seq`` in the store; None for one that is only ever live."""
 
 ENDED_RUNS = 256
+LIVE_EVENTS = 1_000
+"""Live ones since the last stored one, kept for who begins to listen in the middle of a step."""
 
 
 class Ear:
@@ -76,6 +78,8 @@ class Channel:
     """
 
     told: list[Heard] | None = None
+    live: list[Heard] = field(default_factory=list[Heard])
+    """What such a run told since its last stored event, up to a bound."""
     ears: set[Ear] = field(default_factory=set[Ear])
 
 
@@ -97,6 +101,7 @@ class Hub:
         if channel is None:
             return
         told, channel.told = channel.told, None
+        channel.live.clear()
         if ended and told is not None:
             self._ended[run_id] = told
             if len(self._ended) > ENDED_RUNS:
@@ -109,13 +114,17 @@ class Hub:
             del self._channels[run_id]
 
     def publish(self, run_id: UUID, event: Event, seq: int | None = None) -> None:
-        """Tell the run's listeners."""
+        """Tell the run's listeners, those to come among them."""
         channel = self._channels.get(run_id)
         if channel is None:
             return
         heard = (seq, event)
-        if seq is not None and channel.told is not None:
-            channel.told.append(heard)
+        if channel.told is not None:
+            if seq is not None:
+                channel.told.append(heard)
+                channel.live.clear()
+            elif len(channel.live) < LIVE_EVENTS:
+                channel.live.append(heard)
         for ear in channel.ears:
             ear.put(heard)
 
@@ -130,6 +139,8 @@ class Hub:
             for seq, event in told:
                 if seq is not None and seq > after_seq:
                     ear.put((seq, event))
+            for heard in channel.live:
+                ear.put(heard)
         channel.ears.add(ear)
         try:
             yield ear

@@ -73,7 +73,6 @@ class EventStream(Response):
     def __init__(self, here: Here, run_id: UUID, manner: Manner, *, pings: bool) -> None:
         self.status_code = 200
         self.background = None
-        self.body = b""
         self.init_headers(HEADERS)
         self._here, self._run_id, self._manner, self._pings = here, run_id, manner, pings
 

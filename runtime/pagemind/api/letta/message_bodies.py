@@ -9,7 +9,7 @@ from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 
 from pagemind.api.letta.message_json import Json, Showing
 from pagemind.api.problems import Problem, bad_request
-from pagemind.api.values import Metadata, Words
+from pagemind.api.values import Metadata, Moment, Words
 from pagemind.errors import EmptyMessage
 from pagemind.records import Approval, Input, Request, Role
 
@@ -302,3 +302,5 @@ class SearchRequest(BaseModel):
     agent_id: Id | None = None
     conversation_id: Id | None = None
     limit: int = Field(default=50, ge=1, le=100)
+    start_date: Moment | None = None
+    end_date: Moment | None = None

@@ -200,7 +200,8 @@ class Teller:
         if part is None:
             live.lost = True
         elif not live.lost:
-            yield (self._seq + 1) * UNIT + told.count, part
+            number = (self._seq + 1) * UNIT + told.count
+            yield number, part if number - length(event) >= self.manner.after else rest(part, number - self.manner.after)
 
     def _whole(self, event: Replied) -> Iterator[tuple[int, Json]]:
         """The reply, or what was not told of it."""
@@ -261,6 +262,23 @@ class Teller:
         summary = head(message_id, date, "summary_message", otid(message_id, 1), None, self.run_id)
         words = f"Messages #{event.first_seq} to #{event.last_seq} were paged out behind a summary."
         yield self._seq * UNIT + 1, {**summary, "summary": words, "compaction_stats": stats}
+
+
+def length(event: ReasoningDelta | TextDelta | CallStarted | CallDelta) -> int:
+    """How far a piece takes the count."""
+    return 1 if isinstance(event, CallStarted) else len(event.text)
+
+
+def rest(part: Json, count: int) -> Json:
+    """The last so many characters of a piece, for who has the first."""
+    match part["message_type"]:
+        case "reasoning_message":
+            return {**part, "reasoning": part["reasoning"][-count:]}
+        case "assistant_message":
+            return {**part, "content": part["content"][-count:]}
+        case _:
+            piece = {**part["tool_call"], "arguments": part["tool_call"]["arguments"][-count:]}
+            return {**part, "tool_call": piece, "tool_calls": piece}
 
 
 def call_delta(reply: Reply, told: Told, piece: Json) -> Json:
