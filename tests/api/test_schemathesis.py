@@ -19,7 +19,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from letta_client import Letta
 from schemathesis import Case, GenerationMode
-from schemathesis.schemas import APIOperation
 
 from pagemind.store.embedded import EmbeddedPostgres
 from pagemind.testing.openai_server import says
@@ -65,7 +64,7 @@ def furnish(server: Served) -> dict[str, str]:
     def make(name: str, path: str, body: dict[str, Any]) -> None:
         answer = httpx.post(server.url + path.format(**ids), json=body, timeout=30)
         if answer.status_code < 300:
-            made = answer.json()
+            made: Any = answer.json()
             ids[name] = str((made[0] if isinstance(made, list) else made)["id"])
 
     with Letta(base_url=server.url, max_retries=0) as client:
@@ -92,8 +91,8 @@ def furnish(server: Served) -> dict[str, str]:
 
 
 def test_whatever_is_sent_the_server_is_never_at_fault(fuzzed: Fuzzed) -> None:
-    described = schemathesis.openapi.from_url(f"{fuzzed.server.url}/openapi.json")
-    found: list[APIOperation[Any, Any, Any, Any]] = [each.ok() for each in described.get_all_operations()]
+    described: Any = schemathesis.openapi.from_url(f"{fuzzed.server.url}/openapi.json")
+    found: list[Any] = [each.ok() for each in described.get_all_operations()]
     operations = [each for each in found if (each.method.upper(), each.path) not in SPARED]
     each = max(2, round(CASES / len(operations)))
     for operation in operations:
@@ -107,7 +106,7 @@ def test_whatever_is_sent_the_server_is_never_at_fault(fuzzed: Fuzzed) -> None:
     print(f"\n{sum(fuzzed.statuses.values())} requests to {len(operations)} endpoints: {sorted(fuzzed.statuses.items())}")
 
 
-def send_cases(fuzzed: Fuzzed, operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, count: int) -> None:
+def send_cases(fuzzed: Fuzzed, operation: Any, mode: GenerationMode, count: int) -> None:
     """Send so many cases of the operation."""
 
     @settings(
@@ -116,10 +115,10 @@ def send_cases(fuzzed: Fuzzed, operation: APIOperation[Any, Any, Any, Any], mode
         database=None,
         derandomize=BOUNDED,
         phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
     )
     @given(case=operation.as_strategy(generation_mode=mode), known=st.integers(0, 9))
-    def send(case: Case, known: int) -> None:
+    def send(case: Case[Any], known: int) -> None:
         if known < KNOWN_OF_TEN and case.path_parameters:
             for name in case.path_parameters:
                 case.path_parameters[name] = fuzzed.ids.get(name, case.path_parameters[name])
@@ -134,7 +133,7 @@ def send_cases(fuzzed: Fuzzed, operation: APIOperation[Any, Any, Any, Any], mode
             raise
 
 
-def send_case(fuzzed: Fuzzed, case: Case) -> None:
+def send_case(fuzzed: Fuzzed, case: Case[Any]) -> None:
     """Send it, and note how it was answered."""
     try:
         answer = case.call(session=fuzzed.session, timeout=ANSWER_SECONDS)

@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -50,7 +51,7 @@ def started(shell: Shell) -> tuple[subprocess.Popen[bytes], str]:
 
 
 SLOWLY = says("one two three four five six seven eight nine ten", seconds=0.5)
-USER = [{"role": "user", "content": "Count."}]
+USER: Any = [{"role": "user", "content": "Count."}]
 
 
 def test_a_run_that_a_stopped_server_left_goes_on_in_the_next(shell: Shell, provider: Provider) -> None:
