@@ -65,7 +65,7 @@ def furnish(server: Served) -> dict[str, str]:
         answer = httpx.post(server.url + path.format(**ids), json=body, timeout=30)
         if answer.status_code < 300:
             made: Any = answer.json()
-            ids[name] = str((made[0] if isinstance(made, list) else made)["id"])
+            ids[name] = str(made["id"] if "id" in made else made[0]["id"])
 
     with Letta(base_url=server.url, max_retries=0) as client:
         blocks: Any = [{"label": "human", "value": "Ada."}]
