@@ -38,8 +38,10 @@ class McpWire(Protocol):
 
 Result = TypeVar("Result")
 
-CONNECT_SECONDS = 20.0
-LIST_SECONDS = 30.0
+CONNECT_SECONDS = 8.0
+START_SECONDS = 40.0
+"""For a server that is a command: the first time it may have to fetch itself."""
+LIST_SECONDS = 12.0
 IDLE_SECONDS = 300.0
 CLOSE_SECONDS = 10.0
 
@@ -65,7 +67,8 @@ class McpSession:
         """Do something with the session. Raises McpError."""
         self._users += 1
         try:
-            wire = await self._or_end(self._wire, min(seconds, CONNECT_SECONDS))
+            patience = START_SECONDS if self.address.kind == "stdio" else CONNECT_SECONDS
+            wire = await self._or_end(self._wire, min(seconds, patience))
             return await self._or_end(asyncio.ensure_future(work(wire)), seconds)
         finally:
             self._users -= 1
@@ -136,7 +139,9 @@ class McpSessions:
 
     async def tools(self, server_id: UUID, address: McpAddress) -> list[McpTool]:
         """What the server offers, asked anew. Raises McpError."""
-        return await self._do(server_id, address, lambda wire: wire.tools(), LIST_SECONDS)
+        return await self._do(
+            server_id, address, lambda wire: wire.tools(), LIST_SECONDS if address.kind != "stdio" else START_SECONDS
+        )
 
     async def call(self, server_id: UUID, address: McpAddress, name: str, arguments: Json, seconds: float) -> McpResult:
         """Call a tool of the server within that time. Raises McpError."""
