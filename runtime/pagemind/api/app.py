@@ -83,9 +83,9 @@ FAILURES: dict[int | str, dict[str, Any]] = {
 }
 
 ROUTERS = (
-    health, agents, blocks, core_memory, messages, all_messages, conversations, runs, steps, tools, tools_of_agents, mcp_servers, archives,
-    passages, folders, agent_files, agent_context, agent_moving, identities, models, tags, chat, responses, embeddings,
-    openai_models, documents, refused,
+    health, agents, blocks, core_memory, messages, all_messages, conversations, runs, steps, tools, tools_of_agents,
+    mcp_servers, archives, passages, folders, agent_files, agent_context, agent_moving, identities, models, tags, chat,
+    responses, embeddings, openai_models, documents, refused,
 )  # fmt: skip
 
 
@@ -96,6 +96,7 @@ ABOUT: dict[str, Any] = {
     "redirect_slashes": False,
     "docs_url": None,
     "redoc_url": None,
+    "openapi_url": None,
 }
 Tell = Callable[[Answered], None]
 
@@ -110,7 +111,7 @@ def make_app(tenancies: Tenancies, settings: Settings, *, host: str = "127.0.0.1
     whole.state.metrics, whole.state.scraped = metrics, health.Scraped()
 
     def part(routes: Sequence[BaseRoute]) -> FastAPI:
-        app = with_failures(FastAPI(openapi_url=None, routes=list(routes), **ABOUT))
+        app = with_failures(FastAPI(routes=list(routes), **ABOUT))
         app.state = whole.state
         return app
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections import defaultdict
 from html import escape
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 router = APIRouter(include_in_schema=False)
 
@@ -29,7 +31,14 @@ async def root() -> RedirectResponse:
 @router.get("/docs")
 async def docs(request: Request) -> HTMLResponse:
     """The page."""
-    return HTMLResponse(page(request.app.openapi()))
+    return HTMLResponse(await asyncio.to_thread(lambda: page(request.app.openapi())))
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> Response:
+    """The whole description. Making it takes a second, during which others are to be answered."""
+    body = await asyncio.to_thread(lambda: json.dumps(request.app.openapi()))
+    return Response(body, media_type="application/json")
 
 
 def page(description: dict[str, Any]) -> str:
