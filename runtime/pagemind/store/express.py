@@ -29,12 +29,14 @@ Row = tuple[Any, ...]
 Connect = Callable[[], Awaitable[AsyncConnection[Row]]]
 
 MOST_AT_ONCE = 128
+FIRST_ELEMENTS = 200
+"""After so many elements a connection is made anew, then after twice as many, and so on. A session keeps its plans, those of
+the checks of references among them, and while a table is nearly empty every index of it looks as good as any other."""
 LONGEST_SECONDS = 45.0
 """Beyond the server's own time-outs, so only where it does not answer at all."""
 
-# The plans are made once, for tables that may be empty then, and must stay right for full ones. So there is no scan but by an
-# index, and the statements fence what is to be looked up row by row, in the order of the elements: LATERAL with OFFSET 0 or a
-# row lock, or an array of all ids.
+# There is no scan but by an index, and the statements fence what is to be looked up row by row, in the order of the elements:
+# LATERAL with OFFSET 0 or a row lock, or an array of all ids.
 SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
@@ -70,6 +72,7 @@ class Lane:
         self._sent = sent
         self._waiting: deque[Parcel] = deque()
         self._connection: AsyncConnection[Row] | None = None
+        self._elements, self._most_elements = 0, FIRST_ELEMENTS
         self._task: asyncio.Task[None] | None = None
 
     async def send(self, tenant_id: UUID, key: str, element: Json) -> Row | None:
@@ -131,6 +134,7 @@ class Lane:
                 async with asyncio.timeout(LONGEST_SECONDS):
                     connection = await self._connected()
                     cursor = connection.cursor()
+                    self._elements += len(batch)
                     self._sent()
                     await cursor.execute(message(connection, self._hot, batch), prepare=False)
                     cursor.nextset()
@@ -146,6 +150,9 @@ class Lane:
     async def _connected(self) -> AsyncConnection[Row]:
         """The connection, made anew if the server let go of it meanwhile."""
         if self._connection is not None and not (idle(self._connection) and silent(self._connection)):
+            await self._disconnect()
+        if self._elements >= self._most_elements:
+            self._elements, self._most_elements = 0, 2 * self._most_elements
             await self._disconnect()
         if self._connection is None:
             connection = await self._connect()

@@ -86,7 +86,8 @@ OPEN = Hot(
         SELECT g.n, c.xmin::text AS at, a.xmin::text = g.agent_at AS same_agent,
                c.xmin::text = g.conversation_at AND coalesce({BLOCKS_AT}, '') = g.blocks_at
                AND ({ARCHIVE_ID}) IS NOT DISTINCT FROM g.archive_id AS same,
-               EXISTS (SELECT FROM runs r WHERE r.conversation_id = c.id AND r.state IN ('queued', 'running')) AS busy,
+               (SELECT true FROM runs r
+                 WHERE r.conversation_id = c.id AND r.state IN ('queued', 'running') LIMIT 1) IS NOT NULL AS busy,
                (SELECT r.id FROM runs r
                  WHERE r.conversation_id = c.id AND r.idempotency_key = g.run ->> 'idempotency_key') AS joined
           FROM given g

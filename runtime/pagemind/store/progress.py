@@ -110,8 +110,9 @@ def store(steps: str) -> str:
     ), ours AS MATERIALIZED (
         SELECT g.n
           FROM given g
-         CROSS JOIN LATERAL (SELECT r.id FROM runs r
-                              WHERE r.id = g.run_id AND r.epoch = g.epoch AND r.state = 'running' FOR NO KEY UPDATE) r
+         CROSS JOIN LATERAL (SELECT r.epoch, r.state || '' AS state FROM runs r
+                              WHERE r.id = g.run_id FOR NO KEY UPDATE) r
+         WHERE r.epoch = g.epoch AND r.state = 'running'
     ), fenced AS (
         UPDATE runs r SET {assigned(OF_RUN, "g.run", "r")}, events = r.events + g.event_count,
                           finished_at = CASE WHEN g.run ? 'state' THEN now() END
@@ -131,7 +132,8 @@ def store(steps: str) -> str:
                jsonb_populate_record(NULL::conversations, g.conversation) AS p
          WHERE c.id = g.conversation_id AND c.id = ANY (ARRAY(SELECT conversation_id FROM given))
         RETURNING g.n, g.message_count, g.messages, g.step, c.next_seq, h.at,
-                  EXISTS (SELECT FROM runs o WHERE o.conversation_id = c.id AND o.state = 'queued') AS others
+                  (SELECT true FROM runs o
+                    WHERE o.conversation_id = c.id AND o.state = 'queued' LIMIT 1) IS NOT NULL AS others
     ), said AS (
         INSERT INTO messages ({", ".join(Message.model_fields)})
         SELECT {", ".join(said)} FROM placed, jsonb_populate_recordset(NULL::messages, placed.messages) AS m

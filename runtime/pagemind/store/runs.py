@@ -59,8 +59,9 @@ RENEW = Hot(
     ), ours AS MATERIALIZED (
         SELECT g.*
           FROM given g
-         CROSS JOIN LATERAL (SELECT r.id FROM runs r
-                              WHERE r.id = g.run_id AND r.epoch = g.epoch AND r.state = 'running' FOR NO KEY UPDATE) r
+         CROSS JOIN LATERAL (SELECT r.epoch, r.state || '' AS state FROM runs r
+                              WHERE r.id = g.run_id FOR NO KEY UPDATE) r
+         WHERE r.epoch = g.epoch AND r.state = 'running'
     )
     UPDATE runs r SET lease_until = now() + o.lease_seconds * interval '1 second'
       FROM ours o

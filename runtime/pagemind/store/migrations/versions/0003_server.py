@@ -43,6 +43,8 @@ ALTER TABLE conversations
     ADD COLUMN main boolean NOT NULL DEFAULT false,
     ADD COLUMN extra jsonb NOT NULL DEFAULT '{}',
     ADD COLUMN deleted_at timestamptz;
+DROP INDEX conversations_agent;
+CREATE INDEX conversations_agent ON conversations (tenant_id, agent_id);
 CREATE UNIQUE INDEX conversations_main ON conversations (tenant_id, agent_id) WHERE main;
 
 ALTER TABLE messages
