@@ -85,6 +85,18 @@ class UnknownBlock(ToolRefusal):
     code = "unknown_block"
 
 
+class BlockTaken(ToolRefusal):
+    """There is a block {label!r} already. Fix: edit that one, or choose another name."""
+
+    code = "block_taken"
+
+
+class TooManyBlocks(ToolRefusal):
+    """There are {count} blocks, and no more fit the window. Fix: delete one, or use the archive."""
+
+    code = "too_many_blocks"
+
+
 class TextNotFound(ToolRefusal):
     """The text to replace does not stand in the block {label!r}.
     Fix: give a text exactly as it stands there, letter for letter."""
@@ -264,6 +276,12 @@ class RunBroken(PagemindError):
     Fix: see `logs/pagemind.log` in the home folder; the conversation itself is whole and goes on."""
 
     code = "run_broken"
+
+
+class QueueFull(PagemindError):
+    """{count} runs wait already, and at most {most} may. Fix: wait until some have ended, or raise PAGEMIND_QUEUE_LIMIT."""
+
+    code = "queue_full"
 
 
 class ConversationBusy(PagemindError):

@@ -111,6 +111,8 @@ class Settings(BaseSettings):
     """Requests that are answered at a time, streams too; one more is answered with 429."""
     serve_tenant_requests: int = Field(default=1000, ge=1)
     """The same of one tenant."""
+    queue_limit: int = Field(default=10_000, ge=1)
+    """Runs of one tenant that may wait; one more in the background is answered with 429."""
     serve_header_seconds: float = Field(default=15.0, gt=0)
     """How long a request's head may take to come, and a connection may keep quiet between requests."""
     serve_body_seconds: float = Field(default=60.0, gt=0)

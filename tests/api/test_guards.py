@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from pagemind.store.embedded import EmbeddedPostgres
+from pagemind.testing.openai_server import says
 from pagemind.testing.served import Served, served
 from pagemind.testing.shell import Shell
 
@@ -35,6 +36,7 @@ def small(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[Ser
         "PAGEMIND_SERVE_BODY_SECONDS": "1",
         "PAGEMIND_SERVE_HEADER_SECONDS": "1",
         "PAGEMIND_SERVE_REQUESTS": "3",
+        "PAGEMIND_QUEUE_LIMIT": "2",
         "PAGEMIND_SERVE_HOSTS": "agents.example",
         "PAGEMIND_SERVE_ORIGINS": "https://chat.example",
     }

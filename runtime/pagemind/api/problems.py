@@ -54,6 +54,7 @@ STATUS: tuple[tuple[type[PagemindError], int], ...] = (
     (said.BadInput, 422),
     (said.ToolRefusal, 400),
     (said.ConversationBusy, 409),
+    (said.QueueFull, 429),
     (said.NothingToUndo, 409),
     (said.DefinitionError, 422),
     (said.BadAgentFile, 400),

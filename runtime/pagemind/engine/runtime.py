@@ -25,6 +25,7 @@ from pagemind.engine.outside import OutsideTools
 from pagemind.engine.paging import SOON_TURNS, PagingReport, paging_of
 from pagemind.engine.policy import Limits, policy_of
 from pagemind.engine.prompts import Prose
+from pagemind.engine.queue import Queue
 from pagemind.engine.salt import cache_salt
 from pagemind.engine.window import open_window
 from pagemind.engine.worker import Worker
@@ -63,6 +64,7 @@ class Runtime:
         self.worker = Worker(kernel, early=early, liveness=host.worker.liveness if host else None)
         self._indexer = Indexer(kernel)
         self._main: dict[UUID, UUID] = {}
+        self._queue = Queue(kernel.database, kernel.settings.queue_limit)
         self._intake = Intake(kernel, self._indexer.wake)
         self._tasks = (
             [asyncio.create_task(part.serve()) for part in (self.worker, self._indexer, self._intake, early)] if work else []
@@ -238,8 +240,10 @@ class Runtime:
 
         A run in the ``background`` goes behind those that somebody waits for, here and on the model server. ``extra`` is kept
         with the run for the front. With ``rejoin_seconds`` a client says that it tries again: the conversation's newest run is
-        joined if it brought the same and is not older.
+        joined if it brought the same and is not older. Raises QueueFull for a background run when too many wait already.
         """
+        if background:
+            await self._queue.take_place()
         settings, window = self.settings, self.kernel.reasoner.window_tokens
         asked = acceptance.Asked(
             conversation_id=conversation_id,

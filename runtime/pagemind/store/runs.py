@@ -194,6 +194,12 @@ async def any_unfinished(session: AsyncSession) -> bool:
     return (await session.execute(query.limit(1))).first() is not None
 
 
+async def waiting(session: AsyncSession) -> int:
+    """How many runs of the tenant have not begun."""
+    query = select(func.count()).select_from(Run).where(col(Run.state) == "queued")
+    return (await session.execute(query)).scalar_one()
+
+
 async def own_among(session: AsyncSession, conversation_id: UUID, run_ids: Collection[UUID]) -> frozenset[UUID]:
     """Those of ``run_ids`` that are runs of this conversation."""
     if not run_ids:

@@ -38,6 +38,10 @@ LEGACY_MCP = "Use /v1/mcp-servers."
 TRACES = "Use /v1/runs/{run_id}/steps and /v1/steps/{step_id}/metrics."
 SIGN_IN = "Give the server's token when you register it."
 WRITTEN = "Ask an agent for the source, look at it, and create the tool from it."
+EXPORT = "Use GET on the same path."
+GENERATE = "Ask the model's own server, or send the agent a message."
+PREVIEW = "GET /v1/agents/{agent_id}/context tells what stands in the window."
+RECOMPILE = "Use /v1/agents/{agent_id}/recompile."
 INTERNAL = "It was never public. Use the endpoint of the same name without `_internal_`."
 OPERATOR = "Use `pagemind keys`: tenants and keys are made on the server's own machine."
 BATCHES = "Send each message with /v1/agents/{agent_id}/messages/async: its run goes behind those that somebody waits for."
@@ -67,6 +71,11 @@ TABLE = (
     Refused("GET", "/v1/mcp-servers/connect/{mcp_server_id}", "OAuth sign-in of MCP servers", SIGN_IN),
     Refused("POST", "/v1/tools/generate-tool", "tools written by a model", WRITTEN),
     Refused("PATCH", "/v1/steps/{step_id}/transaction/{transaction_id}", "billing transactions", "Nothing is billed here."),
+    Refused("POST", "/v1/agents/{agent_id}/export", "the older export", EXPORT),
+    Refused("POST", "/v1/agents/{agent_id}/generate", "completions without an agent's memory", GENERATE),
+    Refused("POST", "/v1/agents/{agent_id}/messages/preview-raw-payload", "previews of requests", PREVIEW),
+    Refused("POST", "/v1/conversations/{conversation_id}/messages/preview-raw-payload", "previews of requests", PREVIEW),
+    Refused("POST", "/v1/agents/{agent_id}/system-prompt/recompile", "the older recompile", RECOMPILE),
     Refused("GET", "/v1/telemetry/{step_id}", "telemetry", TRACES),
     Refused("GET", "/v1/embeddings/total_storage_size", "the size of all embeddings", "See the database itself."),
     Refused("POST", "/v1/auth", "sign-in with a password", OPERATOR),
