@@ -185,6 +185,19 @@ def test_one_request_more_than_may_be_answered_at_a_time_is_429_with_retry_after
     assert httpx.get(f"{small.url}/v1/health").status_code == 200
 
 
+def test_more_runs_in_the_background_than_may_wait_are_429_with_retry_after(small: Served) -> None:
+    small.provider.will(says("one two three", seconds=0.5))
+    agent = httpx.post(f"{small.url}/v1/agents/", json={"name": "busy", "model": "openai-proxy/m"}, timeout=20).json()["id"]
+    body = {"messages": [{"role": "user", "content": "Count."}]}
+    answers = [httpx.post(f"{small.url}/v1/agents/{agent}/messages/async", json=body, timeout=20) for _ in range(8)]
+    taken = [answer for answer in answers if answer.status_code == 200]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert len(taken) + len(refused) == 8
+    assert min(len(taken), len(refused)) >= 2
+    assert "retry-after" in refused[0].headers
+    assert "QUEUE_LIMIT" in refused[0].json()["detail"]
+
+
 @pytest.mark.parametrize(
     "path",
     ["/v1/agents/%00", "/v1/agents/?name=a%00b", "/v1/blocks/?label=%00", "/v1/agents/agent-%00", "/v1/tags/?name=%0000"],
