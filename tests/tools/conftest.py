@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from pagemind.errors import UnknownBlock, UnknownFile
+from pagemind.errors import BlockTaken, UnknownBlock, UnknownFile
 from pagemind.memory.blocks import apply_edit
 from pagemind.memory.file_view import lines_of, numbered, view_of
 from pagemind.records import (
@@ -66,6 +66,21 @@ class SyscallsInMemory:
         value = apply_edit(self.blocks[label], edit, by_agent=True)
         self.blocks[label].value = value
         return value
+
+    async def create_block(self, label: str, value: str, description: str) -> None:
+        if label in self.blocks:
+            raise BlockTaken(label=label)
+        self.blocks[label] = Block(tenant_id=uuid4(), label=label, value=value, description=description)
+
+    async def remove_block(self, label: str) -> None:
+        await self.block(label)
+        del self.blocks[label]
+
+    async def rename_block(self, label: str, *, to: str | None, description: str | None) -> None:
+        await self.block(label)
+        block = self.blocks.pop(label)
+        block.description = block.description if description is None else description
+        self.blocks[to or label] = block
 
     async def archive(self, text: str, tags: Sequence[str] = ()) -> UUID:
         hit = PassageHit(uuid4(), text, tuple(tags), f"agent:{self.agent_name}", NOON, 1.0)

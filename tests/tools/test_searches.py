@@ -93,6 +93,18 @@ def test_the_shipped_tools_have_the_names_and_arguments_that_letta_has(shipped: 
         "open_files": ["file_requests", "close_all_others"],
         "grep_files": ["pattern", "include", "context_lines", "offset"],
         "semantic_search_files": ["query", "limit"],
+        "memory": [
+            "command",
+            "path",
+            "file_text",
+            "description",
+            "old_string",
+            "new_string",
+            "insert_line",
+            "insert_text",
+            "old_path",
+            "new_path",
+        ],
         "send_message": ["message"],
         "memory_finish_edits": [],
         "web_search": [

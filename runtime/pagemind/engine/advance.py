@@ -11,12 +11,14 @@ from dataclasses import replace
 from uuid import UUID
 
 from pagemind.engine.persist import Draft, Persisted
+from pagemind.memory.compiler import as_prompts
 from pagemind.records import now
+from pagemind.records.prompt import Chain
 from pagemind.records.view import Versions, View
 
 
-def advanced(view: View, draft: Draft, stored: Persisted) -> View:
-    """The view after a step that did not end its run; ``view`` is left alone."""
+def advanced(view: View, draft: Draft, stored: Persisted, chain: Chain | None = None) -> View:
+    """The view after a step; ``view`` is left alone. ``chain`` has the digests of the step's prompt."""
     conversation, run = view.conversation, view.run
     at = now()
     return replace(
@@ -32,7 +34,12 @@ def advanced(view: View, draft: Draft, stored: Persisted) -> View:
         ),
         blocks=tuple(stored.blocks.get(block.id, block) for block in view.blocks),
         messages=(*view.messages, *draft.messages),
-        versions=None if draft.files else versions(view, stored),
+        prompted=(
+            *(map(as_prompts, view.messages) if view.prompted is None else view.prompted),
+            *map(as_prompts, draft.messages),
+        ),
+        chain=chain,
+        versions=None if draft.files or draft.shapes else versions(view, stored),
         archive_id=next((passage.archive_id for passage in draft.passages), view.archive_id),
         run=run.model_copy(update={**draft.run, "events": stored.progress.events}),
         acting=None,

@@ -122,7 +122,9 @@ async def drafted(job: Job, kernel: Kernel, view: View, answer: Answer, done: di
         edits=effects.edits,
         passages=effects.passages,
         vectors=effects.vectors,
-        known=dict(view.conversation.known_revisions),
+        files=effects.files,
+        shapes=effects.shapes,
+        known={**view.conversation.known_revisions, **effects.known},
         faults=tuple(effects.faults),
         run=ending(StopReason.tool_rule) if ended else {},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from itertools import takewhile
 from uuid import UUID
 
 from pagemind.engine.act import Returned, ran
@@ -112,7 +113,8 @@ def drafted(
         passages=effects.passages if effects else (),
         vectors=effects.vectors if effects else {},
         files=effects.files if effects else (),
-        known=turn.window.known,
+        shapes=effects.shapes if effects else (),
+        known={**turn.window.known, **(effects.known if effects else {})},
         faults=faults,
         epoch=written_back(turn) if turn.window.begins else None,
         conversation=conversation,
@@ -152,7 +154,8 @@ def step_row(turn: Turn, common: Common) -> Step:
 
 def hits_of(turn: Turn) -> list[str]:
     """The labels of the blocks that the reply drew on; what this run was told and found is offered by the run itself."""
-    own = (message.content for message in turn.view.messages if message.run_id == turn.job.run_id)
+    # They are the newest.
+    own = [message.content for message in takewhile(lambda each: each.run_id == turn.job.run_id, reversed(turn.view.messages))]
     return blocks_used(turn.view.blocks, [turn.view.agent.instructions, *own], turn.thought.reply)
 
 

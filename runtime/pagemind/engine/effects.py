@@ -12,7 +12,7 @@ from pagemind.engine import files
 from pagemind.engine.job import Job
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.recall import recall_messages, recall_passages
-from pagemind.errors import BadArgument, UnknownBlock
+from pagemind.errors import BadArgument, BlockFull, BlockReadOnly, BlockTaken, TooManyBlocks, UnknownBlock
 from pagemind.memory.blocks import apply_edit
 from pagemind.memory.faulting import faults
 from pagemind.records import (
@@ -23,13 +23,14 @@ from pagemind.records import (
     FileRequest,
     FilesOpened,
     MessageHit,
+    Owner,
     PageFault,
     Passage,
     PassageHit,
     now,
 )
 from pagemind.records.view import View
-from pagemind.store import archives, paging
+from pagemind.store import archives, block_lists, paging
 from pagemind.store.agent_files import Opening
 
 
@@ -41,6 +42,35 @@ class BlockEdit:
     seen_revision: int
     edit: Edit
     value: str
+
+
+@dataclass(frozen=True)
+class BlockMade:
+    """A new block, for the end of the agent's window."""
+
+    block: Block
+    position: int
+
+
+@dataclass(frozen=True)
+class BlockRemoved:
+    """A block that leaves the agent's window."""
+
+    block_id: UUID
+
+
+@dataclass(frozen=True)
+class BlockRenamed:
+    """A block with another label or description."""
+
+    block_id: UUID
+    label: str
+    description: str
+
+
+BlockShape = BlockMade | BlockRemoved | BlockRenamed
+"""What changes of the agent's blocks beside their values."""
+MOST_BLOCKS = 64
 
 
 @dataclass(frozen=True)
@@ -66,8 +96,17 @@ class Effects:
     recalled: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     faults: list[PageFault] = field(default_factory=list[PageFault])
     files: list[FileChange] = field(default_factory=list[FileChange])
+    shapes: list[BlockShape] = field(default_factory=list[BlockShape])
     effect: str = ""
     _values: dict[UUID, str] = field(default_factory=dict[UUID, str])
+
+    def __post_init__(self) -> None:
+        self._blocks = list(self.view.blocks)
+
+    @property
+    def known(self) -> dict[str, int]:
+        """The revisions that this step's history tells of beside those of its edits: those of new blocks."""
+        return {str(shape.block.id): shape.block.revision for shape in self.shapes if isinstance(shape, BlockMade)}
 
     @property
     def agent_name(self) -> str:
@@ -80,7 +119,7 @@ class Effects:
 
     def labels(self) -> tuple[str, ...]:
         """The labels of the agent's blocks."""
-        return tuple(block.label for block in self.view.blocks)
+        return tuple(block.label for block in self._blocks)
 
     async def block(self, label: str) -> str:
         """The block's value with this step's edits."""
@@ -93,6 +132,44 @@ class Effects:
         self._values[block.id] = value
         self.edits.append(BlockEdit(block.id, block.revision, edit, value))
         return value
+
+    async def create_block(self, label: str, value: str, description: str) -> None:
+        """Put a new block at the end of the window. BlockTaken, TooManyBlocks, BlockFull."""
+        if label in self.labels():
+            raise BlockTaken(label=label)
+        if len(self._blocks) >= MOST_BLOCKS:
+            raise TooManyBlocks(count=len(self._blocks))
+        block = Block(tenant_id=self.job.tenant_id, label=label, value=value, description=description, owner=Owner.agent)
+        if len(value) > block.limit_chars:
+            raise BlockFull(label=label, length=len(value), limit=block.limit_chars)
+        self._blocks.append(block)
+        self.shapes.append(BlockMade(block, len(self.view.blocks) + len(self.shapes)))
+
+    async def remove_block(self, label: str) -> None:
+        """Take a block out of the window. UnknownBlock, BlockReadOnly."""
+        block = self._own(label)
+        self._blocks = [each for each in self._blocks if each.id != block.id]
+        self.shapes.append(BlockRemoved(block.id))
+
+    async def rename_block(self, label: str, *, to: str | None, description: str | None) -> None:
+        """Give a block another label or description. UnknownBlock, BlockReadOnly, BlockTaken."""
+        block = self._own(label)
+        if to is not None and to != label and to in self.labels():
+            raise BlockTaken(label=to)
+        async with self.kernel.database.transaction() as session:
+            # It may stand in other agents' windows, too.
+            if to is not None and await block_lists.is_label_taken(session, block.id, to):
+                raise BlockTaken(label=to)
+        said = {"label": to or label, "description": block.description if description is None else description}
+        self._blocks = [each.model_copy(update=said) if each.id == block.id else each for each in self._blocks]
+        self.shapes.append(BlockRenamed(block.id, said["label"], said["description"]))
+
+    def _own(self, label: str) -> Block:
+        """The block, if the agent may change it."""
+        block = self._current(label)
+        if block.read_only or block.owner == Owner.config:
+            raise BlockReadOnly(label=label)
+        return block
 
     async def archive(self, text: str, tags: Sequence[str] = ()) -> UUID:
         """Store a passage, with the run's input as its evidence."""
@@ -183,7 +260,7 @@ class Effects:
 
     def _current(self, label: str) -> Block:
         """The block as a copy with this step's edits; UnknownBlock names those that there are."""
-        for block in self.view.blocks:
+        for block in self._blocks:
             if block.label == label:
                 return block.model_copy(update={"value": self._values.get(block.id, block.value)})
         raise UnknownBlock(label=label, known=", ".join(self.labels()) or "none: this agent has no blocks")

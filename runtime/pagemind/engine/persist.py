@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
-from pagemind.engine.effects import BlockEdit, FileChange
+from pagemind.engine.effects import BlockEdit, BlockMade, BlockRemoved, BlockRenamed, BlockShape, FileChange
 from pagemind.engine.job import Job
 from pagemind.engine.kernel import Kernel
 from pagemind.events import Event, to_json
 from pagemind.faults import reach
-from pagemind.records import Block, Epoch, Json, Message, PageFault, Passage, Step, edit_to_json
-from pagemind.store import agent_files, blocks, embeddings, paging, passages
+from pagemind.records import Block, Epoch, Json, Message, PageFault, Passage, Step, edit_to_json, now
+from pagemind.store import agent_files, block_lists, blocks, embeddings, paging, passages
 from pagemind.store.database import AsyncSession
 from pagemind.store.progress import Progress, Stride, store_alone, store_step
 
@@ -51,6 +51,7 @@ class Draft:
     passages: Sequence[Passage] = ()
     vectors: Mapping[UUID, list[float]] = field(default_factory=dict[UUID, list[float]])
     files: Sequence[FileChange] = ()
+    shapes: Sequence[BlockShape] = ()
     known: dict[str, int] = field(default_factory=dict[str, int])
     faults: Sequence[PageFault] = ()
     epoch: Epoch | None = None
@@ -61,7 +62,7 @@ class Draft:
     @property
     def alone(self) -> bool:
         """Whether the step leaves nothing but itself."""
-        return not (self.edits or self.passages or self.vectors or self.files or self.faults or self.epoch)
+        return not (self.edits or self.passages or self.vectors or self.files or self.shapes or self.faults or self.epoch)
 
     def stride(self, job: Job, known: dict[str, int]) -> Stride:
         """The step as the store takes it."""
@@ -87,6 +88,7 @@ async def persist(job: Job, kernel: Kernel, draft: Draft) -> Persisted:
 async def persist_all(job: Job, kernel: Kernel, draft: Draft) -> Persisted:
     """Store the step and all that it leaves beside itself."""
     async with kernel.database.transaction() as session:
+        await write_shapes(session, job, draft)
         written = await write_edits(session, job, draft)
         await write_passages(session, job, kernel, draft)
         await write_paging(session, draft)
@@ -95,6 +97,35 @@ async def persist_all(job: Job, kernel: Kernel, draft: Draft) -> Persisted:
         progress = await store_step(session, draft.stride(job, known))
         reach("persist.before_commit")
     return Persisted(progress, {block.id: block for block in written}, known)
+
+
+async def write_shapes(session: AsyncSession, job: Job, draft: Draft) -> None:
+    """Store which blocks there are, in the order in which that changed. Raises BlocksMoved."""
+    for shape in draft.shapes:
+        match shape:
+            case BlockMade(block, position):
+                if block.label in {each.label for each in await blocks.of_agent(session, job.agent_id)}:
+                    raise BlocksMoved
+                # A row of its own: acting again on newer blocks must find this one as it was.
+                fresh = Block(**block.model_dump())
+                await blocks.create(session, job.agent_id, fresh, author=draft.author, position=position)
+            case BlockRemoved(block_id):
+                await blocks.detach(session, job.agent_id, block_id)
+            case BlockRenamed(block_id, label, description):
+                await rename(session, block_id, label, description)
+
+
+async def rename(session: AsyncSession, block_id: UUID, label: str, description: str) -> None:
+    """Give a block its label in all windows, and its description."""
+    block = (await blocks.lock(session, [block_id])).get(block_id)
+    if block is None:
+        raise BlocksMoved
+    if block.label != label:
+        if await block_lists.is_label_taken(session, block_id, label):
+            raise BlocksMoved
+        await block_lists.relabel(session, block, label)
+    block.description, block.updated_at = description, now()
+    await session.flush()
 
 
 async def write_edits(session: AsyncSession, job: Job, draft: Draft) -> list[Block]:

@@ -33,6 +33,7 @@ from pagemind.records.view import View
 from pagemind.store import views
 from pagemind.toolbox.calls import CallResult
 
+CHARS_PER_TOKEN = 4
 NEXT_INPUT_TOKENS = 256
 """What may be added or counted otherwise until the next run: near the early watermark it is worth a look."""
 
@@ -186,20 +187,16 @@ def outcome(turn: Turn, draft: Draft, stored: Persisted) -> Outcome:
     job, progress = turn.job, stored.progress
     if progress.cancelled:
         job.cancel.set()
-    after = advanced(turn.view, draft, stored)
+    after = advanced(turn.view, draft, stored, turn.window.links)
     ended = "state" in draft.run
     if ended:
         # Before it is told: the next input may come at once.
-        turn.kernel.residents.keep(after)
-        job.ended, job.others_wait, job.worth_paging = True, progress.others, worth_paging(turn, draft)
+        used = turn.window.prompt.segments.used + sum(message.tokens for message in draft.messages)
+        turn.kernel.residents.keep(after, used * CHARS_PER_TOKEN)
+        job.ended, job.others_wait = True, progress.others
+        job.worth_paging = used > turn.policy.budget.early - NEXT_INPUT_TOKENS
     job.told(progress.events - len(draft.events) + 1, draft.events)
-    return Outcome(ended, view=None if ended or turn.policy.write_through or draft.files else after)
-
-
-def worth_paging(turn: Turn, draft: Draft) -> bool:
-    """Whether the window holds more than it should keep between runs, or nearly so."""
-    used = turn.window.prompt.segments.used + sum(message.tokens for message in draft.messages)
-    return used > turn.policy.budget.early - NEXT_INPUT_TOKENS
+    return Outcome(ended, view=None if ended or turn.policy.write_through or draft.files or draft.shapes else after)
 
 
 async def drafted(turn: Turn, judged: Judgement, done: dict[int, CallResult]) -> Draft:

@@ -47,6 +47,18 @@ class Syscalls(Protocol):
         does not fit."""
         ...
 
+    async def create_block(self, label: str, value: str, description: str) -> None:
+        """Put a new block at the end of the agent's window. Raises a ToolRefusal where there is one of that label."""
+        ...
+
+    async def remove_block(self, label: str) -> None:
+        """Take a block out of the agent's window; it is kept. Raises UnknownBlock, BlockReadOnly."""
+        ...
+
+    async def rename_block(self, label: str, *, to: str | None, description: str | None) -> None:
+        """Give a block another label, another description, or both. Raises UnknownBlock, BlockReadOnly, BlockTaken."""
+        ...
+
     async def archive(self, text: str, tags: Sequence[str] = ()) -> UUID:
         """Store a passage in the agent's archive and give back its id."""
         ...
