@@ -21,6 +21,7 @@ WHOLE = range(SHORT)
 WINDOW_TOKENS = 2_048
 INPUT_WORDS = 120
 
+OUTSIDE = ("send_letter", "book_room")
 TOOLS = '''
 """Outside effects that a trial can count: files in the home folder."""
 

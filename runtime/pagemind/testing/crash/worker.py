@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
+from pagemind.definitions.schema import DEFAULT_TOOLS
 from pagemind.engine.carry import carry
 from pagemind.engine.indexer import Indexer
 from pagemind.engine.persist import Persist, persist
@@ -21,7 +22,7 @@ from pagemind.faults import install
 from pagemind.records import RunState
 from pagemind.settings import Settings
 from pagemind.store import runs
-from pagemind.testing.crash.scenario import SHORT, TASKS, TaskReasoner, task_text
+from pagemind.testing.crash.scenario import OUTSIDE, SHORT, TASKS, TaskReasoner, task_text
 from pagemind.testing.runtime import make_agent
 from pagemind.testing.vectors import HashEmbedder
 
@@ -91,7 +92,7 @@ async def work(life: Life, report: int) -> None:
     )
     runtime = await Runtime.open(settings, reasoner=TaskReasoner(), embedder=HashEmbedder(), work=False)
     kernel = runtime.kernel = runtime.kernel.with_tools(life.work_home / "tools")
-    agent = await make_agent(runtime, "worker", {"human": ""}, {"summary_tokens": 64}, tools=[*kernel.registry])
+    agent = await make_agent(runtime, "worker", {"human": ""}, {"summary_tokens": 64}, tools=[*DEFAULT_TOOLS, *OUTSIDE])
     conversation = await runtime.conversation(agent)
     worker = runtime.worker = Worker(kernel, partial(carry, persist=life.persist))
     indexer = Indexer(kernel)
