@@ -240,3 +240,34 @@ def test_tags_of_agents_are_listed_by_name(client: Letta) -> None:
     assert client.tags.list(query_text=mark, limit=1, after=f"{mark}-a") == [f"{mark}-b"]
     assert client.tags.list(query_text=mark, order="desc", limit=2) == [f"{mark}-c", f"{mark}-b"]
     assert client.tags.list(query_text=mark, before=f"{mark}-c", limit=1) == [f"{mark}-b"]
+
+
+def test_a_block_that_comes_or_goes_is_in_or_out_of_the_next_prompt(client: Letta, provider: Provider) -> None:
+    agent = agent_with(client, ("human", "Name: Bo"), ("secret", "The word is swordfish."))
+    notes = client.blocks.create(label="notes", value="Buy paprika.")
+
+    def prompt() -> str:
+        client.agents.messages.create(agent.id, messages=[{"role": "user", "content": "Hello."}])
+        return str(provider.asked[-1].body["messages"])
+
+    provider.will(says("Hello."))
+    assert "swordfish" in prompt()
+    client.agents.blocks.attach(notes.id, agent_id=agent.id)
+    assert "paprika" in prompt()
+    secret = client.agents.blocks.retrieve("secret", agent_id=agent.id)
+    client.agents.blocks.detach(secret.id or "", agent_id=agent.id)
+    assert "swordfish" not in prompt()
+    client.agents.update(agent.id, system="You speak in rhymes.")
+    assert "You speak in rhymes." in prompt()
+
+
+def test_recompiling_puts_the_blocks_as_they_are_into_the_prompts_beginning(client: Letta, provider: Provider) -> None:
+    agent = agent_with(client, ("human", "Name: Bo"))
+    provider.will(says("Hello."))
+    client.agents.messages.create(agent.id, messages=[{"role": "user", "content": "Hello."}])
+    client.agents.blocks.update("human", agent_id=agent.id, value="Name: Cyrano")
+    assert "Cyrano" in client.agents.recompile(agent.id)
+    client.agents.messages.create(agent.id, messages=[{"role": "user", "content": "Who am I?"}])
+    told = str(provider.asked[-1].body["messages"])
+    assert "Name: Bo" not in told
+    assert told.count("Name: Cyrano") == 1

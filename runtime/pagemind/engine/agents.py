@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from pagemind.engine import files, first_messages
 from pagemind.errors import LabelTaken, UnknownRecord
 from pagemind.records import Agent, AgentIdentity, Block, Conversation, Message
-from pagemind.store import agent_runs, agents, archives, block_lists, blocks, conversations, folders, identities
+from pagemind.store import agent_runs, agents, archives, block_lists, blocks, conversations, folders, identities, snapshots
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ async def make(session: AsyncSession, agent: Agent, belongings: Belongings, *, a
     check_labels([*belongings.blocks, *shared])
     await agents.add(session, agent)
     await blocks.add(session, belongings.blocks, author=author)
-    for position, block in enumerate([*belongings.blocks, *shared]):
-        await blocks.attach(session, agent.id, block, position=position)
-    await put_identities(session, agent, belongings.identity_ids)
+    await blocks.attach_all(session, agent.id, [*belongings.blocks, *shared])
+    if belongings.identity_ids:
+        await put_identities(session, agent, belongings.identity_ids)
     for archive_id in belongings.archive_ids:
         await archives.get(session, archive_id)
         await archives.attach(session, agent, archive_id)
@@ -63,8 +63,11 @@ async def put_blocks(session: AsyncSession, agent: Agent, block_ids: Sequence[UU
     wanted = await known_blocks(session, block_ids)
     check_labels(wanted)
     standing = {block.id for block in await blocks.of_agent(session, agent.id)}
-    for block_id in standing.difference(block_ids):
+    gone = standing.difference(block_ids)
+    for block_id in gone:
         await blocks.detach(session, agent.id, block_id)
+    if gone:
+        await snapshots.forget(session, [agent.id])
     for position, block in enumerate(wanted):
         if block.id not in standing:
             await blocks.attach(session, agent.id, block, position=position)
@@ -86,6 +89,7 @@ async def detach_block(session: AsyncSession, agent: Agent, block_id: UUID) -> N
     if block_id not in {each.id for each in await blocks.of_agent(session, agent.id)}:
         raise UnknownRecord(kind="block of this agent", id=str(block_id))
     await blocks.detach(session, agent.id, block_id)
+    await snapshots.forget(session, [agent.id])
     await agents.save(session, agent)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from pagemind.errors import BlockOverLimit, LabelTaken
 from pagemind.memory.blocks import apply_edit
 from pagemind.records import Block, Json, Rewrite, edit_to_json, now
-from pagemind.store import agents, block_lists, blocks
+from pagemind.store import agents, block_lists, blocks, snapshots
 
 
 @dataclass(frozen=True)
@@ -70,4 +70,5 @@ async def remove(session: AsyncSession, block: Block) -> None:
     """Take a locked block out of every window and out of sight."""
     standing = await block_lists.agent_ids(session, block.id)
     await block_lists.remove(session, block)
+    await snapshots.forget(session, standing)
     await agents.touch(session, standing)

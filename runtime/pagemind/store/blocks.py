@@ -73,6 +73,15 @@ async def attach(session: AsyncSession, agent_id: UUID, block: Block, *, positio
     await session.flush()
 
 
+async def attach_all(session: AsyncSession, agent_id: UUID, its_blocks: Sequence[Block]) -> None:
+    """Put these blocks, in this order, into the window of an agent that has none; no two may be of one label."""
+    session.add_all(
+        AgentBlock(tenant_id=block.tenant_id, agent_id=agent_id, block_id=block.id, label=block.label, position=position)
+        for position, block in enumerate(its_blocks)
+    )
+    await session.flush()
+
+
 async def place(session: AsyncSession, agent_id: UUID, positions: Mapping[UUID, int]) -> None:
     """Put the agent's blocks, by id, at these positions in its window."""
     for block_id, position in positions.items():

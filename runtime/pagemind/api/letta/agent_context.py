@@ -15,7 +15,7 @@ from pagemind.api.letta.agent_tools import shown_tools
 from pagemind.api.times import stamp
 from pagemind.engine.context import ContextReport
 from pagemind.records import Agent, Block, Json, Message
-from pagemind.store import blocks, conversations
+from pagemind.store import blocks, conversations, snapshots
 
 router = APIRouter(tags=["agents"])
 
@@ -33,10 +33,15 @@ async def context_window(here: Caller, agent_id: AgentId) -> dict[str, Any]:
 
 @router.post("/v1/agents/{agent_id}/recompile")
 async def recompile(here: Caller, agent_id: AgentId, dry_run: bool = False) -> JSONResponse:
-    """The agent's system prompt with its blocks as they are now, as one JSON string."""
+    """The agent's system prompt with its blocks as they are now, as one JSON string.
+
+    Its conversations go on with it, but for those that a run is at; with ``dry_run`` none does.
+    """
     async with here.transaction() as session:
         agent = await known_agent(session, agent_id)
         its_blocks = await blocks.of_agent(session, agent.id)
+        if not dry_run:
+            await snapshots.forget(session, [agent.id])
     return JSONResponse(rendered(here, agent, its_blocks))
 
 

@@ -179,7 +179,11 @@ def agent_json(here: Here, agent: Agent, around: Around, parts: Collection[str])
         "model": handle or default_handle(kernel),
         "embedding": extra.get("embedding") or embedding_handle(kernel),
         "model_settings": settings,
-        "compaction_settings": {**COMPACTION, **(extra.get("compaction_settings") or {})},
+        "compaction_settings": {
+            **COMPACTION,
+            "model": handle or default_handle(kernel),
+            **(extra.get("compaction_settings") or {}),
+        },
         "response_format": extra.get("response_format"),
         "description": agent.description or None,
         "metadata": extra.get("metadata"),
