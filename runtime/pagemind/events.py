@@ -6,7 +6,7 @@ Most events are stored with the step that made them and can be read again from a
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
@@ -204,7 +204,7 @@ Event = (
 
 def to_json(event: Event) -> dict[str, Any]:
     """The event as a JSON object; ``type`` is its tag, ids are strings."""
-    return {name: str(value) if isinstance(value, UUID) else value for name, value in asdict(event).items()}
+    return {name: str(value) if isinstance(value, UUID) else value for name, value in vars(event).items()}
 
 
 _BY_TYPE: dict[str, type[Event]] = {

@@ -196,6 +196,8 @@ def began(resident: Resident, run: Run, messages: Sequence[Message], outcome: Ou
         conversation=conversation.model_copy(update=changed),
         blocks=resident.blocks,
         messages=(*resident.messages, *messages),
+        prompted=None if resident.prompted is None else (*resident.prompted, *map(as_prompts, messages)),
+        chain=resident.chain,
         archive_id=resident.archive_id,
         shelves=resident.shelves,
         stored_tools=resident.stored_tools,

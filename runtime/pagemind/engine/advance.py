@@ -7,13 +7,14 @@ one is stored (BlocksMoved), and in the notice before the next input.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from uuid import UUID
 
 from pagemind.engine.persist import Draft, Persisted
 from pagemind.memory.compiler import as_prompts
 from pagemind.records import now
-from pagemind.records.prompt import Chain
+from pagemind.records.prompt import Chain, PromptMessage
 from pagemind.records.view import Versions, View
 
 
@@ -45,6 +46,11 @@ def advanced(view: View, draft: Draft, stored: Persisted, chain: Chain | None = 
         acting=None,
         recorded=(),
     )
+
+
+def prompted(view: View) -> Iterable[tuple[PromptMessage, ...]]:
+    """Each message of the view as the model reads it."""
+    return map(as_prompts, view.messages) if view.prompted is None else view.prompted
 
 
 def versions(view: View, stored: Persisted) -> Versions | None:

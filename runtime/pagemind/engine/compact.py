@@ -25,6 +25,8 @@ from pagemind.store.database import AsyncSession
 def planned(view: Resident, window: Window, policy: Policy, above: int) -> Eviction | None:
     """What should leave the window if the prompt has more than ``above`` tokens; None if nothing has to, or nothing may."""
     segments = window.prompt.segments
+    if segments.used + (view.messages[-1].tokens if view.messages else 0) <= above:
+        return None  # as nearly always, and without a look at each message
     fixed = segments.used - segments.messages - segments.summary
     return plan_eviction(view.messages, fixed, segments.summary, policy.budget, above)
 

@@ -31,12 +31,12 @@ class Residents:
         self._kept.move_to_end(conversation_id)
         return kept[0]
 
-    def keep(self, resident: Resident) -> None:
-        """Remember this in the place of what was known; nothing where its versions are not known."""
+    def keep(self, resident: Resident, size_chars: int | None = None) -> None:
+        """Remember this, of about this size, in the place of what was known; nothing where its versions are not known."""
         self.drop(resident.conversation.id)
         if resident.versions is None:
             return
-        size = sum(len(message.content) + len(message.reasoning) for message in resident.messages)
+        size = size_chars or sum(len(message.content) + len(message.reasoning) for message in resident.messages)
         self._kept[resident.conversation.id] = (resident, size)
         self._chars += size
         while len(self._kept) > self._most or self._chars > self._most_chars:

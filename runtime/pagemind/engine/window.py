@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,8 +10,9 @@ from pagemind.engine.kernel import Kernel
 from pagemind.engine.policy import Policy
 from pagemind.engine.ruling import ruling_of
 from pagemind.memory.compiler import Fixed, compile_prompt, files_revision, revisions
-from pagemind.memory.prefix import Common, Ledger, chain_of, common, ledger_of
+from pagemind.memory.prefix import Common, Ledger, common, ledger_of, linked
 from pagemind.records import Cause, Json, Prompt, PromptMessage
+from pagemind.records.prompt import Chain
 from pagemind.records.view import Resident
 
 
@@ -28,11 +30,18 @@ class Window:
     rendered: Json
     begins: Cause | None = None
     """Why its epoch begins with it, if it does."""
+    before: Chain | None = None
+    """The digests of the prompt of the step before, as far as they are known here."""
 
     @cached_property
-    def chain(self) -> list[str]:
+    def links(self) -> Chain:
+        """The digests of the prompt, for the next to go on from."""
+        return linked(self.prompt, self.before)
+
+    @property
+    def chain(self) -> Sequence[str]:
         """The digests of the prompt up to each of its messages."""
-        return chain_of(self.prompt)
+        return self.links.digests
 
     @property
     def ledger(self) -> Ledger:
@@ -61,7 +70,7 @@ async def open_window(kernel: Kernel, view: Resident, policy: Policy, *, begins:
     fixed = await count_fixed(kernel, view, snapshot)
     parts = [fixed.system_tokens + fixed.tools_tokens, fixed.snapshot_tokens, fixed.summary_tokens]
     prompt = compile_prompt(view, fixed, ruling_of(view, kernel.tools_of(view)).steered(policy.generation))
-    return Window(prompt, epoch, tuple(tokens for tokens in parts if tokens), known, rendered, begins)
+    return Window(prompt, epoch, tuple(tokens for tokens in parts if tokens), known, rendered, begins, view.chain)
 
 
 async def count_fixed(kernel: Kernel, view: Resident, snapshot: str) -> Fixed:

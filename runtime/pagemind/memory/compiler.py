@@ -54,8 +54,9 @@ def compile_prompt(view: Resident, fixed: Fixed, how: Generation) -> Prompt:
     Segments are our own counts; ``correction`` is the server's.
     """
     messages = closed(view.messages)
+    prompted = map(as_prompts, messages) if view.prompted is None else view.prompted[: len(messages)]
     return Prompt(
-        messages=(*head(fixed), *chain.from_iterable(map(as_prompts, messages))),
+        messages=(*head(fixed), *chain.from_iterable(prompted)),
         tools=fixed.tools,
         segments=Segments(
             system=fixed.system_tokens,

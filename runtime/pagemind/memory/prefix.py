@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
 
 from pagemind.records import Json, Prompt, PromptMessage
+from pagemind.records.prompt import Chain
 
 DIGEST_BYTES = 16
 
@@ -48,7 +49,8 @@ class Ledger:
 
     def as_json(self) -> Json:
         """As ``Conversation.prefix`` keeps it."""
-        return {"epoch": self.epoch, "marks": [asdict(mark) for mark in self.marks]}
+        marks = [{"messages": mark.messages, "tokens": mark.tokens, "digest": mark.digest} for mark in self.marks]
+        return {"epoch": self.epoch, "marks": marks}
 
     @classmethod
     def from_json(cls, data: Json | None) -> Ledger | None:
@@ -88,14 +90,22 @@ def same_frame(before: Ledger, chain: Sequence[str]) -> bool:
     return chain[0] == before.marks[0].digest
 
 
-def chain_of(prompt: Prompt) -> list[str]:
+def chain_of(prompt: Prompt) -> Sequence[str]:
     """The digest of the tools and the messages up to each message, that one included."""
-    running = hashlib.blake2b("\n".join(tool.text for tool in prompt.tools).encode(), digest_size=DIGEST_BYTES)
-    chain: list[str] = []
-    for message in prompt.messages:
+    return linked(prompt).digests
+
+
+def linked(prompt: Prompt, before: Chain | None = None) -> Chain:
+    """The prompt's digests. Where it begins with the prompt of ``before``, only what is new is read."""
+    if before is not None and before.tools == prompt.tools and prompt.messages[: len(before.messages)] == before.messages:
+        running, digests = before.running.copy(), list(before.digests)
+    else:
+        running = hashlib.blake2b("\n".join(tool.text for tool in prompt.tools).encode(), digest_size=DIGEST_BYTES)
+        digests = list[str]()
+    for message in prompt.messages[len(digests) :]:
         running.update(encoded(message))
-        chain.append(running.hexdigest())
-    return chain
+        digests.append(running.hexdigest())
+    return Chain(prompt.tools, prompt.messages, tuple(digests), running)
 
 
 def encoded(message: PromptMessage) -> bytes:

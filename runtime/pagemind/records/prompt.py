@@ -149,6 +149,17 @@ Piece = TextPiece | ReasoningPiece | CallPiece | ArgumentsPiece | Completion
 """What a reasoner streams: pieces as they come, and last, exactly once, the whole ``Completion``."""
 
 
+@dataclass(frozen=True)
+class Chain:
+    """A prompt's digests, one up to each message and with it, in a form that those of a longer prompt go on from."""
+
+    tools: tuple[ToolSchema, ...]
+    messages: tuple[PromptMessage, ...]
+    digests: tuple[str, ...]
+    running: Any
+    """The digest of all of it, which can be copied and updated."""
+
+
 class TokenCounter(Protocol):
     """Counts tokens as the reasoner would."""
 

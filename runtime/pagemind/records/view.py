@@ -9,6 +9,7 @@ from pagemind.records.agents import Agent
 from pagemind.records.conversations import Conversation, Message
 from pagemind.records.files import Shelf
 from pagemind.records.memory import Block
+from pagemind.records.prompt import Chain, PromptMessage
 from pagemind.records.runs import Run, Step, ToolCall
 from pagemind.records.tools import StoredTool
 
@@ -41,6 +42,9 @@ class Resident:
     """None where somebody may have written meanwhile, so that it is not what any version of the rows says."""
     shelves: tuple[Shelf, ...] = field(default=(), kw_only=True)
     """The folders that it may read. Whoever changes them, or which files are open, gives the agent a new version, too."""
+    prompted: tuple[tuple[PromptMessage, ...], ...] | None = field(default=None, kw_only=True)
+    """Each message as the model reads it, where the step before knew; and ``chain``, the digests of its prompt."""
+    chain: Chain | None = field(default=None, kw_only=True)
     stored_tools: tuple[StoredTool, ...] = field(default=(), kw_only=True)
     """Those of the agent's tools that are rows. Whoever changes one gives its agents a new version, too."""
 
