@@ -215,3 +215,13 @@ def test_a_source_that_is_no_tool_says_why(source: str, words: str) -> None:
     with pytest.raises(BadToolSource) as caught:
         derive_schema(source)
     assert words in caught.value.evidence
+
+
+def test_types_that_grow_without_end_are_refused_at_once() -> None:
+    fields = "".join(f"    f{n}: LEAF\n" for n in range(10))
+    classes = "".join(f"class A{n}:\n{fields.replace('LEAF', f'A{n - 1}' if n else 'int')}" for n in range(11))
+    with pytest.raises(BadToolSource) as caught:
+        derive_schema(f'{classes}\ndef f(a: A10):\n    """D.\n\n    Args:\n        a: b\n    """\n')
+    assert "so deep or so large" in caught.value.evidence
+    with pytest.raises(BadToolSource):
+        derive_schema(f'def f(a: {"int|" * 20_000 + "int"!r}):\n    """D.\n\n    Args:\n        a: b\n    """\n')

@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 import inspect
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
 from pagemind.errors import BadToolSource
 from pagemind.records import Json
 from pagemind.toolbox.source_docstrings import SourceDocstring, read_docstring
-from pagemind.toolbox.source_types import UnknownType, admits_null, type_schema, without_null
+from pagemind.toolbox.source_types import Known, UnknownType, admits_null, type_schema, without_null
 
 FILLED_IN = {"self", "agent_state"}
 """Parameters that whoever runs the tool fills in; the model does not see them."""
@@ -45,8 +45,8 @@ def derive_schema(source: str, arguments: Json | None = None) -> SourceSchema:
         whole = inspect.cleandoc(docstring)
         return SourceSchema(function.name, whole, given_parameters(arguments))
     read = read_docstring(docstring)
-    classes = {each.name: each for each in tree.body if isinstance(each, ast.ClassDef)}
-    parameters = function_parameters(function, read, classes)
+    known = Known({each.name: each for each in tree.body if isinstance(each, ast.ClassDef)})
+    parameters = function_parameters(function, read, known)
     return SourceSchema(function.name, read.description or "No description available", parameters)
 
 
@@ -68,14 +68,14 @@ def tool_function(tree: ast.Module) -> Function:
     return next((each for each in reversed(functions) if not each.name.startswith("_")), functions[-1])
 
 
-def function_parameters(function: Function, words: SourceDocstring, classes: Mapping[str, ast.ClassDef]) -> Json:
+def function_parameters(function: Function, words: SourceDocstring, known: Known) -> Json:
     """The JSON Schema of a function's arguments."""
     properties: Json = {}
     required: list[str] = []
     for parameter, default in with_defaults(function.args):
         if parameter.arg in FILLED_IN:
             continue
-        schema = parameter_schema(function.name, parameter, classes)
+        schema = parameter_schema(function.name, parameter, known)
         if parameter.arg not in words.arguments:
             raise BadToolSource(
                 "Value error in schema generation: "
@@ -96,14 +96,14 @@ def with_defaults(given: ast.arguments) -> list[tuple[ast.arg, ast.expr | None]]
     return [*by_place, *zip(given.kwonlyargs, given.kw_defaults, strict=True)]
 
 
-def parameter_schema(name: str, parameter: ast.arg, classes: Mapping[str, ast.ClassDef]) -> Json:
+def parameter_schema(name: str, parameter: ast.arg, known: Known) -> Json:
     """The schema of one parameter's type."""
     if parameter.annotation is None:
         raise BadToolSource(
             f"Type error in schema generation: Parameter '{parameter.arg}' in function '{name}' lacks a type annotation"
         )
     try:
-        return type_schema(parameter.annotation, classes)
+        return type_schema(parameter.annotation, known)
     except UnknownType as error:
         raise BadToolSource(
             f"Value error in schema generation: Python type {error} has no corresponding JSON schema type"

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pagemind.api.values import Metadata, Name, Tags, Words, cleaned
 from pagemind.records import Json
 
-SOURCE_LIMIT_CHARS = 1_000_000
+SOURCE_LIMIT_CHARS = 200_000
 RETURN_LIMIT_MOST = 1_000_000
 Source = Annotated[str, Field(max_length=SOURCE_LIMIT_CHARS), AfterValidator(cleaned)]
 KEPT = ("source_type", "args_json_schema", "pip_requirements", "npm_requirements", "default_requires_approval",
