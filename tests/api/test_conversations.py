@@ -71,7 +71,7 @@ def test_the_main_conversation_has_three_names(client: Letta, provider: Provider
     say(client, agent, "one")
     chunks = list(client.conversations.messages.create("default", agent_id=agent, input="two"))
     assert getattr(chunks[1], "content", None) == "Here."
-    said = [message.content for message in client.agents.messages.list(agent_id=agent).items[1:]]
+    said = [getattr(message, "content", None) for message in client.agents.messages.list(agent_id=agent).items[1:]]
     assert said == ["one", "Here.", "two", "Here."]
     assert contents(client, "default", agent_id=agent)[0] == "Here."
     with pytest.raises(letta_client.NotFoundError):
@@ -145,7 +145,7 @@ def test_a_run_of_it_is_cancelled(client: Letta, provider: Provider, agent: str)
         client.conversations.cancel(made.id)
     provider.will(says("one two three four five", seconds=0.3))
     stream = client.conversations.messages.create(made.id, input="count", background=True)
-    run = next(iter(stream)).run_id
+    run = getattr(next(iter(stream)), "run_id", "")
     assert client.conversations.cancel(made.id) == {run: "cancelled"}
     assert client.runs.retrieve(str(run)).status == "cancelled"
     stream.close()

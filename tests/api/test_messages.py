@@ -24,11 +24,16 @@ def agent(client: Letta) -> str:
 
 
 def send(client: Letta, agent: str, text: str, **more: Any) -> Any:
-    return client.agents.messages.create(agent_id=agent, messages=[{"role": "user", "content": text}], **more)
+    messages: Any = client.agents.messages
+    return messages.create(agent_id=agent, messages=[{"role": "user", "content": text}], **more)
 
 
 def kinds(messages: Any) -> list[str]:
     return [message.message_type for message in messages]
+
+
+def texts(messages: Any) -> list[Any]:
+    return [message.content for message in messages]
 
 
 def listed(client: Letta, agent: str, **asked: Any) -> list[Any]:
@@ -55,7 +60,8 @@ def test_an_agent_answers(client: Letta, provider: Provider, agent: str) -> None
 
 def test_input_is_one_message(client: Letta, provider: Provider, agent: str) -> None:
     provider.will(says("Yes."))
-    assert client.agents.messages.create(agent_id=agent, input="Are you there?").messages[0].content == "Yes."
+    answer: Any = client.agents.messages.create(agent_id=agent, input="Are you there?")
+    assert answer.messages[0].content == "Yes."
     assert [message.content for message in listed(client, agent, limit=2)] == ["Are you there?", "Yes."]
 
 
@@ -119,7 +125,7 @@ def test_a_system_message_begins_the_list_and_pages_go_over_it(client: Letta, pr
     assert [message.id for message in client.agents.messages.list(agent_id=agent, order="asc", limit=2)] == [
         message.id for message in whole
     ]
-    assert client.messages.retrieve(whole[0].id)[0].content == whole[0].content
+    assert texts(client.messages.retrieve(whole[0].id)) == [whole[0].content]
     assert listed(client, agent, after=whole[0].id, limit=1, order="asc")[0].content == "first"
 
 
@@ -165,7 +171,7 @@ def test_a_run_in_the_background_can_be_looked_at(client: Letta, provider: Provi
     for _ in client.runs.messages.stream(run.id):
         pass
     assert client.runs.retrieve(run.id).status == "completed"
-    assert [message.content for message in client.runs.messages.list(run.id)] == ["When?", "Later."]
+    assert texts(client.runs.messages.list(run.id)) == ["When?", "Later."]
 
 
 @pytest.mark.parametrize(
@@ -278,7 +284,7 @@ def test_what_was_said_is_found(client: Letta, provider: Provider, agent: str) -
     provider.will(says("The dentist is on Tuesday."))
     send(client, agent, "When is the dentist?")
     for mode in ("fts", "hybrid"):
-        found = client.messages.search(query="dentist", agent_id=agent, search_mode=mode, limit=5)
+        found: Any = client.messages.search(query="dentist", agent_id=agent, search_mode=mode, limit=5)
         assert "dentist" in str(found[0].content)
         assert found[0].agent_id == agent
     assert client.messages.search(query="zebra crossing", agent_id=agent, search_mode="fts") == []
@@ -288,8 +294,8 @@ def test_all_messages_are_listed_the_newest_first(client: Letta, provider: Provi
     provider.will(says("Newest of all."))
     send(client, agent, "hello")
     newest = client.messages.list(limit=2)
-    assert [message.content for message in newest] == ["Newest of all.", "hello"]
-    assert client.messages.retrieve(newest[0].id)[0].content == "Newest of all."
+    assert texts(newest) == ["Newest of all.", "hello"]
+    assert texts(client.messages.retrieve(newest[0].id)) == ["Newest of all."]
     with pytest.raises(letta_client.NotFoundError):
         client.messages.retrieve("message-11111111-1111-4111-8111-111111111111")
     with pytest.raises(letta_client.UnprocessableEntityError):
