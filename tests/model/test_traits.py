@@ -13,7 +13,7 @@ from pagemind.model.openai_reasoner import OpenAIReasoner
 from pagemind.model.traits import Traits
 from pagemind.records import CallRequest, Completion, Prompt, PromptMessage, ToolSchema
 from pagemind.settings import Settings
-from pagemind.testing.openai_server import CHAT, MODELS, OpenAIServer, Request, Write, answers, says
+from pagemind.testing.openai_server import CHAT, MODELS, OpenAIServer, Request, Write, answers, in_turn, says
 from pagemind.testing.vllm_server import METRICS, TOKENIZE, VERSION, WordTemplate, dress_as_vllm, replies_ok, tells
 
 pytestmark = pytest.mark.anyio
@@ -138,6 +138,18 @@ async def test_users_in_a_row_stay_apart_where_the_template_prints_them_so(
     dress_as_vllm(server, template)
     await whole(reasoner, Prompt((SYSTEM, HI, HI)))
     assert [message["role"] for message in server.seen[-1].body["messages"]] == ["system", *["user"] * users]
+
+
+@pytest.mark.parametrize("status", [400, 500])
+async def test_users_in_a_row_are_put_together_once_a_server_complains_of_them(
+    server: OpenAIServer, reasoner: OpenAIReasoner, status: int
+) -> None:
+    refusal = answers(status, {"error": {"message": "Conversation roles must alternate user/assistant/user/assistant/..."}})
+    server.routes[CHAT] = in_turn(refusal, says("Yes."))
+    for _ in range(2):
+        await whole(reasoner, Prompt((SYSTEM, HI, HI)))
+    sent = [[each["role"] for each in request.body["messages"]] for request in server.seen if request.path == CHAT]
+    assert sent == [["system", "user", "user"], ["system", "user"], ["system", "user"]]
 
 
 async def test_another_life_is_noticed_after_a_lost_connection_and_asked_anew(

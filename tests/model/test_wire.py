@@ -93,9 +93,10 @@ def test_arguments_come_back_as_the_model_wrote_them() -> None:
     assert json.loads(sent["tool_calls"][1]["function"]["arguments"]) == {"malformed_arguments": "{oops"}
 
 
-def test_users_in_a_row_become_one() -> None:
-    sent = chat_messages([PromptMessage("system", "s"), PromptMessage("user", "a"), PromptMessage("user", "b")])
-    assert [message["content"] for message in sent] == ["s", "a\n\nb"]
+def test_users_in_a_row_become_one_only_where_the_server_wants_it() -> None:
+    said = [PromptMessage("system", "s"), PromptMessage("user", "a"), PromptMessage("user", "b")]
+    assert [message["content"] for message in chat_messages(said)] == ["s", "a", "b"]
+    assert [message["content"] for message in chat_messages(said, Dialect(merges_users=True))] == ["s", "a\n\nb"]
 
 
 def test_thinking_goes_back_only_where_a_field_is_named() -> None:

@@ -25,7 +25,8 @@ from pagemind.records import CallPiece, Completion, Piece, Prompt
 from pagemind.settings import Settings
 
 DEFAULT_WINDOW_TOKENS = 8192
-UNPROCESSABLE = frozenset({400, 422})
+UNPROCESSABLE = frozenset({400, 422, 500})
+"""500 too: so llama.cpp answers what its chat template refuses."""
 FAILED_CONNECTIONS = (ReasonerUnreachable, ReasonerCutOff)
 
 

@@ -71,6 +71,7 @@ class ServerCounter(TextCounter):
             return self._how
 
     async def _added(self, messages: Sequence[PromptMessage]) -> int | None:
+        await self._host.settle()
         before, after = surroundings(messages, alternating=self._host.traits.dialect.merges_users)
         around, with_them = await self._chat([*before, *after]), await self._chat([*before, *messages, *after])
         return None if around is None or with_them is None else with_them - around

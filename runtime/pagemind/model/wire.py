@@ -26,8 +26,8 @@ class Dialect:
     reply_field: str = "max_tokens"
     reasoning_field: str | None = None
     """The field in which it takes earlier thinking back; None sends none."""
-    merges_users: bool = True
-    """Users in a row are sent as one message: many chat templates demand that roles alternate."""
+    merges_users: bool = False
+    """Users in a row are sent as one message: some chat templates demand that roles alternate."""
     strict: bool = False
     """It constrains arguments to their schema for tools that say ``strict``."""
     priority: bool = False
@@ -67,21 +67,23 @@ def request_body(prompt: Prompt, model: str, dialect: Dialect = ANY_SERVER) -> J
     return {name: body[name] for name in sorted(body)}
 
 
-Extra = Literal["priority", "cache_salt", "strict", "requires"]
+Extra = Literal["priority", "cache_salt", "strict", "requires", "users_in_a_row"]
 REFUSED_EXTRAS: dict[Extra, re.Pattern[str]] = {
     "priority": re.compile(r"priority", re.IGNORECASE),
     "cache_salt": re.compile(r"cache.?salt", re.IGNORECASE),
     "requires": re.compile(r"tool.?choice", re.IGNORECASE),
+    "users_in_a_row": re.compile(r"\balternat|consecutive|in a row", re.IGNORECASE),
     "strict": re.compile(r"\bstrict|structur\w+.(?:tag|output)|grammar|json.?schema", re.IGNORECASE),
 }
 
 
 def refused_extra(dialect: Dialect, body: Json, evidence: str) -> Extra | None:
-    """The extra of ``body`` that an answer of 400 complains about; None if it is about none of them."""
+    """The extra of ``body`` that a refusal complains about; None if it is about none of them."""
     stands: dict[Extra, bool] = {
         "priority": "priority" in body,
         "cache_salt": "cache_salt" in body,
         "requires": body.get("tool_choice", "none") != "none",
+        "users_in_a_row": not dialect.merges_users,
         "strict": dialect.strict and "tools" in body,
     }
     return next((extra for extra, words in REFUSED_EXTRAS.items() if stands[extra] and words.search(evidence)), None)
@@ -96,6 +98,8 @@ def without(dialect: Dialect, extra: Extra) -> Dialect:
             return replace(dialect, cache_salt=False)
         case "requires":
             return replace(dialect, requires=False)
+        case "users_in_a_row":
+            return replace(dialect, merges_users=True)
         case "strict":
             return replace(dialect, strict=False)
 
