@@ -116,6 +116,12 @@ class NotAllowedHere(ToolRefusal):
     code = "not_allowed_here"
 
 
+class TooManyHops(ToolRefusal):
+    """This began with a message that agents passed on {count} times already. Fix: answer instead of sending another one."""
+
+    code = "too_many_hops"
+
+
 class BadArgument(ToolRefusal):
     """The argument {name!r} is not usable. Fix: {advice}"""
 

@@ -152,6 +152,12 @@ class SyscallsInMemory:
         ]
         return found[:limit]
 
+    async def tell_agent(self, agent_id: str, message: str, *, key: str, wait: bool) -> str:
+        return f"{agent_id} heard {message}" if wait else ""
+
+    async def tell_agents(self, all_tags: Sequence[str], some_tags: Sequence[str], message: str, *, key: str) -> str:
+        return f"{', '.join([*all_tags, *some_tags])} heard {message}"
+
     def note_effect(self, words: str) -> None:
         self.effects.append(words)
 

@@ -106,7 +106,7 @@ async def run(registry: Registry, name: str, system: Syscalls, arguments: str = 
         ("conversation_search", '{"query": "a", "roles": ["me"]}', "'roles.0': input should be 'user', 'assistant' or 'tool'"),
         ("core_memory_append", json.dumps({"label": "a", "content": "x" * 100_001}), "at most 100000"),
         ("core_memory_apend", "{}", "does not exist. Did you mean 'core_memory_append'?"),
-        ("", "{}", "names no tool. Use one of: archival_memory_insert,"),
+        ("", "{}", "names no tool. Use one of: send_message_to_agent"),
     ],
 )
 def test_a_malformed_call_is_answered_with_what_to_do(name: str, arguments: str, words: str) -> None:

@@ -121,8 +121,15 @@ def test_the_shipped_tools_have_the_names_and_arguments_that_letta_has(shipped: 
         "fetch_webpage": ["url"],
         "run_code": ["code", "language"],
         "run_code_with_tools": ["code"],
+        "send_message_to_agent_and_wait_for_reply": ["message", "other_agent_id"],
+        "send_message_to_agent_async": ["message", "other_agent_id"],
+        "send_message_to_agents_matching_tags": ["message", "match_all", "match_some"],
     }
-    assert {shipped[name].effect for name in shipped} == {"transactional"}
+    assert {name for name in shipped if shipped[name].effect != "transactional"} == {
+        "send_message_to_agent_and_wait_for_reply",
+        "send_message_to_agent_async",
+        "send_message_to_agents_matching_tags",
+    }
 
 
 def test_every_argument_of_a_shipped_tool_is_described_and_no_troublesome_keyword_is_left(shipped: Registry) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 from pagemind.engine import files
 from pagemind.engine.job import Job
 from pagemind.engine.kernel import Kernel
+from pagemind.engine.post import tell, tell_all
 from pagemind.engine.recall import recall_messages, recall_passages
 from pagemind.errors import BadArgument, BlockFull, BlockReadOnly, BlockTaken, TooManyBlocks, UnknownBlock
 from pagemind.memory.blocks import apply_edit
@@ -253,6 +254,18 @@ class Effects:
     async def search_files(self, query: str, *, limit: int = 5) -> list[FileHit]:
         """Pieces of the agent's files by words and by meaning, the best first."""
         return await files.search(self.kernel, self.job.agent_id, query, limit)
+
+    async def tell_agent(self, agent_id: str, message: str, *, key: str, wait: bool) -> str:
+        """Send a message to another agent, once for the key; its answer, or nothing without waiting. BadArgument."""
+        try:
+            other = UUID(agent_id.strip().removeprefix("agent-"))
+        except ValueError:
+            raise BadArgument(agent_id[:60], name="other_agent_id", advice="give the id of an agent.") from None
+        return await tell(self.kernel, self.view, other, message, key=key, wait=wait)
+
+    async def tell_agents(self, all_tags: Sequence[str], some_tags: Sequence[str], message: str, *, key: str) -> str:
+        """Send a message to the other agents with those tags; their answers, a line each."""
+        return await tell_all(self.kernel, self.view, all_tags, some_tags, message, key=key)
 
     def note_effect(self, words: str) -> None:
         """A few words for people on what the current call did."""

@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
+from uuid import UUID
 
 from pagemind.engine.hub import Hub
 from pagemind.engine.policy import own_key, own_model
 from pagemind.engine.prompts import Prose
 from pagemind.engine.residents import Residents
-from pagemind.errors import EmbedderError
+from pagemind.errors import EmbedderError, UnknownAgent
 from pagemind.model.discover import find_reasoner
 from pagemind.model.embedder import Embedder, Kind
 from pagemind.model.reasoner import Reasoner
@@ -22,6 +24,7 @@ from pagemind.records import (
     CallPiece,
     CallRequest,
     Completion,
+    Json,
     Piece,
     Prompt,
     PromptMessage,
@@ -40,6 +43,22 @@ from pagemind.toolbox.stored import Nowhere, Outside, client_specs, stored_spec
 # A loaded embedder answers in milliseconds. One that still loads is not waited for to store a text: the indexer brings the
 # vector later, and until then words find the passage.
 STORE_WAIT_SECONDS = 0.5
+
+
+class Post(Protocol):
+    """Sends a message to another agent."""
+
+    async def __call__(self, agent_id: UUID, text: str, *, key: str, extra: Json, wait_seconds: float | None) -> str:
+        """The agent's answer; nothing where ``wait_seconds`` is None. The same ``key`` sends once.
+
+        Raises UnknownAgent, TimeoutError, and what refuses a message or ends a run.
+        """
+        ...
+
+
+async def nobody(agent_id: UUID, text: str, *, key: str, extra: Json, wait_seconds: float | None) -> str:
+    """Nobody is there."""
+    raise UnknownAgent(name=str(agent_id))
 
 
 @dataclass
@@ -61,6 +80,8 @@ class Kernel:
     )
     background: bool = False
     """Whether what it thinks goes behind what somebody waits for."""
+    post: Post = field(default_factory=lambda: nobody)
+    """How a message gets to another agent."""
     outside: Outside = field(default_factory=Nowhere)
     """Where stored tools run."""
     cache_salt: str = ""

@@ -24,6 +24,7 @@ from pagemind.engine.memory import Memory
 from pagemind.engine.outside import OutsideTools
 from pagemind.engine.paging import SOON_TURNS, PagingReport, paging_of
 from pagemind.engine.policy import Limits, policy_of
+from pagemind.engine.post import spoken
 from pagemind.engine.prompts import Prose
 from pagemind.engine.queue import Queue
 from pagemind.engine.salt import cache_salt
@@ -59,6 +60,7 @@ class Runtime:
         self.outside = OutsideTools(kernel.settings, kernel.database)
         if isinstance(kernel.outside, Nowhere | OutsideTools):
             kernel.outside = self.outside
+        kernel.post = self.post
         self.memory = Memory(kernel)
         early = EarlyPaging(kernel)
         self.worker = Worker(kernel, early=early, liveness=host.worker.liveness if host else None)
@@ -290,6 +292,19 @@ class Runtime:
                 case _:
                     pass
         return answer
+
+    async def post(self, agent_id: UUID, text: str, *, key: str, extra: Json, wait_seconds: float | None) -> str:
+        """Send a text to an agent's main conversation; what it answers, or nothing where ``wait_seconds`` is None.
+
+        Raises UnknownAgent, TimeoutError, RunFailed.
+        """
+        conversation_id = await self.main_conversation(agent_id)
+        waits = wait_seconds is not None
+        run = await self.accept(conversation_id, text, idempotency_key=key, background=not waits, extra=extra)
+        if not waits:
+            return ""
+        async with asyncio.timeout(wait_seconds):
+            return await spoken(self.follow(run.id))
 
     async def run(self, run_id: UUID) -> Run:
         """The run as it stands in the store; UnknownRecord."""

@@ -111,6 +111,14 @@ class Syscalls(Protocol):
         """Pieces of the agent's files, the best first, at most ``limit``."""
         ...
 
+    async def tell_agent(self, agent_id: str, message: str, *, key: str, wait: bool) -> str:
+        """Send a message to another agent, once for the ``key``; its answer, or nothing without waiting. BadArgument."""
+        ...
+
+    async def tell_agents(self, all_tags: Sequence[str], some_tags: Sequence[str], message: str, *, key: str) -> str:
+        """Send a message to the other agents with all of the one and any of the other tags; their answers, a line each."""
+        ...
+
     def note_effect(self, words: str) -> None:
         """Say in a few words for people what the call did: ``human +1 line``, ``3 hits``."""
         ...
