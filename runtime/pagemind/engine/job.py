@@ -79,6 +79,8 @@ class Job:
     """What the run is to do otherwise: ``records.Request`` as JSON."""
     start: View | None = None
     """What the first step sees, where the run began as it was accepted; taken away by whoever begins."""
+    first_piece_at: float | None = None
+    """When the newest model call's first piece came, by ``perf_counter``; taken away by whoever books it."""
     ended: bool = False
     """Whether its end is stored."""
     lost: bool = False

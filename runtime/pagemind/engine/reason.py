@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter
 
 from pagemind.engine.job import Job
 from pagemind.engine.kernel import Kernel
@@ -32,6 +33,8 @@ async def stream(job: Job, kernel: Kernel, prompt: Prompt) -> Completion:
     reach("reason.before_call")
     told = Told()
     async for piece in kernel.think(prompt):
+        if job.first_piece_at is None:
+            job.first_piece_at = perf_counter()
         if isinstance(piece, Completion):
             reach("reason.after_call")
             return piece

@@ -87,6 +87,8 @@ async def ask(job: Job, kernel: Kernel, view: View, clock: Clock) -> Turn:
         # The server counts more than we do: page out whatever may go, and ask once more.
         view, window = await make_room(job, kernel, view, policy, force=True)
         thought = await think(job, kernel, view, window, policy)
+    clock.first_token(job.first_piece_at)
+    job.first_piece_at = None
     clock.lap("reason")
     ruling = ruling_of(view, kernel.tools_of(view))
     return Turn(job, kernel, policy, view, window, replace(thought, reply=ruling.filled(thought.reply)), clock, ruling)

@@ -32,6 +32,11 @@ class Clock:
         self.laps[stage] = round(self.laps.get(stage, 0.0) + (now - self._since) * 1000, 2)
         self._since = now
 
+    def first_token(self, at: float | None) -> None:
+        """Book when the stage that goes on brought its first token, if it did."""
+        if at is not None:
+            self.laps["first_token"] = round((at - self._since) * 1000, 2)
+
 
 @dataclass(frozen=True)
 class Thought:
