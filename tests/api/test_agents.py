@@ -141,6 +141,11 @@ def test_base_tools_can_be_left_out_and_others_asked_for(client: Letta) -> None:
     assert shown.json_schema["name"] == "archival_memory_search"
 
 
+def test_the_tools_of_the_clients_first_example_are_there(client: Letta) -> None:
+    agent = made(client, tools=["web_search", "run_code"])
+    assert tool_names(agent)[-2:] == ["web_search", "run_code"]
+
+
 def test_a_tool_that_there_is_none_of_is_refused(client: Letta) -> None:
     with pytest.raises(APIStatusError) as refused:
         made(client, tools=["no_such_tool"])
@@ -203,8 +208,10 @@ def test_blocks_that_are_there_already_are_shared(client: Letta) -> None:
     second = made(client, block_ids=[shared.id])
     assert [block.label for block in first.blocks] == ["human", "team"]
     assert [block.id for block in second.blocks] == [shared.id]
-    with pytest.raises(NotFoundError):
-        made(client, block_ids=[f"block-{uuid4()}"])
+    nothing = f"block-{uuid4()}"
+    with pytest.raises(NotFoundError) as missing:
+        made(client, block_ids=[nothing])
+    assert nothing in str(missing.value.body)
 
 
 def test_two_blocks_of_one_label_are_refused_and_nothing_is_made(client: Letta) -> None:

@@ -156,7 +156,7 @@ async def sources_of(here: Here, session: AsyncSession, ids: Sequence[UUID]) -> 
 def agent_json(here: Here, agent: Agent, around: Around, parts: Collection[str]) -> Json:
     """The agent; parts that were not asked for are empty."""
     kernel, extra, last = here.runtime.kernel, agent.extra, around.last.get(agent.id)
-    kind, handle = shown_kind(agent.kind), extra.get("model")
+    kind, handle = shown_kind(agent.kind), extra.get("model") or default_handle(kernel, agent.model)
     its_blocks = [block_json(block) for block in around.blocks.get(agent.id, ())]
     its_tools = [around.tools[name] for name in agent.tools if name in around.tools]
     its_identities = around.identities.get(agent.id, ())
@@ -176,12 +176,12 @@ def agent_json(here: Here, agent: Agent, around: Around, parts: Collection[str])
         "agent_type": kind,
         "llm_config": llm_config(kernel, handle, agent.model, settings),
         "embedding_config": extra.get("embedding_config") or embedding_config(kernel),
-        "model": handle or default_handle(kernel),
+        "model": handle,
         "embedding": extra.get("embedding") or embedding_handle(kernel),
         "model_settings": settings,
         "compaction_settings": {
             **COMPACTION,
-            "model": handle or default_handle(kernel),
+            "model": handle,
             **(extra.get("compaction_settings") or {}),
         },
         "response_format": extra.get("response_format"),

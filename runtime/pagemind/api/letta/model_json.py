@@ -97,16 +97,16 @@ def llm_config(kernel: Kernel, handle: str | None, spec: Json, settings: Json | 
     given = settings or {}
     reasoning = given.get("reasoning")
     return {
-        "model": (handle or "").rpartition("/")[2] or model.name or kernel.reasoner.model,
+        "model": name_in(handle) or model.name or kernel.reasoner.model,
         "display_name": None,
         "model_endpoint_type": "openai",
         "model_endpoint": model.endpoint or kernel.reasoner.url or None,
-        "provider_name": (handle or "").partition("/")[0] if "/" in (handle or "") else PROVIDER,
+        "provider_name": handle.partition("/")[0] if handle and "/" in handle else PROVIDER,
         "provider_category": "base",
         "model_wrapper": None,
         "context_window": model.window_tokens or kernel.reasoner.window_tokens,
         "put_inner_thoughts_in_kwargs": False,
-        "handle": handle or default_handle(kernel),
+        "handle": handle or default_handle(kernel, spec),
         "temperature": TEMPERATURE if model.temperature is None else model.temperature,
         "max_tokens": model.max_reply_tokens,
         "enable_reasoner": False,
@@ -138,9 +138,14 @@ def model_named(kernel: Kernel, handle: str | None) -> str | None:
     return next((name for name in (handle, handle.partition("/")[2]) if name in there), None)
 
 
-def default_handle(kernel: Kernel) -> str:
-    """The handle of the reasoner that everybody takes."""
-    return f"{PROVIDER}/{kernel.reasoner.model or 'default'}"
+def name_in(handle: str | None) -> str:
+    """The model's name in a handle: what stands behind the provider."""
+    return (handle or "").partition("/")[2] or handle or ""
+
+
+def default_handle(kernel: Kernel, spec: Json) -> str:
+    """The handle of the model that a definition's ``model`` section means, where no handle was given."""
+    return f"{PROVIDER}/{spec.get('name') or kernel.reasoner.model or 'default'}"
 
 
 def embedding_handle(kernel: Kernel) -> str:
