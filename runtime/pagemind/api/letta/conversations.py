@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -26,7 +27,8 @@ from pagemind.api.letta.talking import Repeats, answered, is_over
 from pagemind.api.problems import NO_RETRY, Problem, bad_request, conflict, not_found
 from pagemind.api.times import optional_stamp, stamp
 from pagemind.api.values import Metadata, Moment, Words
-from pagemind.errors import UnknownRecord
+from pagemind.engine.preview import recompile
+from pagemind.errors import ConversationBusy, UnknownRecord
 from pagemind.records import Conversation, Run, now
 from pagemind.store import blocks, conversation_lists, conversations, runs
 from pagemind.store.conversation_lists import ConversationFilter, ConversationOrder
@@ -240,8 +242,14 @@ async def fork_conversation(
 async def recompile_conversation(
     here: Caller, conversation_id: Named, asked: Compaction | None = None, dry_run: bool = False
 ) -> JSONResponse:
-    """The conversation's system prompt with the blocks as they are now, as one JSON string."""
+    """The conversation's system prompt with the blocks as they are now, as one JSON string.
+
+    It goes on with it, unless a run is at it or with ``dry_run``.
+    """
     found = await existing(here, conversation_id, asked.agent_id if asked else None)
+    if not dry_run:
+        with suppress(ConversationBusy):
+            await recompile(here.runtime.kernel, found.id)
     async with here.transaction() as session:
         agent = await known_agent(session, found.agent_id)
         return JSONResponse(rendered(here, agent, await blocks.of_agent(session, agent.id)))
