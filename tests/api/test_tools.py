@@ -304,9 +304,10 @@ def test_tools_are_found_by_words_and_by_meaning(client: Letta) -> None:
     assert best[0].tool.name == mark
     assert (best[0].fts_rank, best[0].vector_rank) == (1, None)
     assert best[0].combined_score > 0
-    near = client.tools.search(query="will it rain tomorrow in Paris?", search_mode="vector", tool_types=["custom"], limit=3)
+    patient = client.with_options(timeout=120)  # the embedder may still be loading
+    near = patient.tools.search(query="will it rain tomorrow in Paris?", search_mode="vector", tool_types=["custom"], limit=3)
     assert mark in [each.tool.name for each in near]
-    both = client.tools.search(query="weather forecast", limit=5)
+    both = patient.tools.search(query="weather forecast", limit=5)
     assert len(both) <= 5
     assert [each.combined_score for each in both] == sorted((each.combined_score for each in both), reverse=True)
     assert client.tools.search(query="weather", tags=["no such tag"]) == []

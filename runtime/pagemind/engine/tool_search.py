@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ WORD = re.compile(r"[^\W_]+")
 FUSION = 60
 """The constant of reciprocal rank fusion: a find's score is the sum of ``1 / (FUSION + rank)`` over both ways of finding."""
 MOST_VECTORS = 5_000
+EMBEDDED_CHARS = 1_000
+"""Of a tool's text: its first words say what it is for."""
 
 _vectors: dict[tuple[str, str], list[float]] = {}
 """Of tools' texts, by embedder and text: they change seldom and are searched again and again."""
@@ -39,8 +42,8 @@ class Found:
 
 async def search_tools(kernel: Kernel, query: str, candidates: Sequence[Candidate], *, mode: str, limit: int) -> list[Found]:
     """The best first, by ``fts``, ``vector`` or both. Without an embedder by words alone."""
-    by_words = ranked(word_scores(query, candidates)) if mode != "vector" else {}
     by_vector = ranked(await vector_scores(kernel, query, candidates)) if mode != "fts" else {}
+    by_words = ranked(word_scores(query, candidates)) if mode != "vector" or not by_vector else {}
     found = [
         Found(place, fused(by_words.get(place), by_vector.get(place)), by_words.get(place), by_vector.get(place))
         for place in {*by_words, *by_vector}
@@ -82,12 +85,13 @@ async def vector_scores(kernel: Kernel, query: str, candidates: Sequence[Candida
     asked = await kernel.vector(query, "query")
     if asked is None or not candidates:
         return {}
-    texts = [each.text for each in candidates]
+    texts = [each.text[:EMBEDDED_CHARS] for each in candidates]
     lacking = list(dict.fromkeys(text for text in texts if (embedder.name, text) not in _vectors))
     if lacking:
         try:
-            made = await embedder.embed(lacking, kind="document")
-        except EmbedderError:
+            async with asyncio.timeout(kernel.settings.embed_seconds):
+                made = await embedder.embed(lacking, kind="document")
+        except (EmbedderError, TimeoutError):
             return {}
         if len(_vectors) + len(made) > MOST_VECTORS:
             _vectors.clear()
