@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import codecs
 import mimetypes
 from importlib.util import find_spec
@@ -10,6 +9,7 @@ from pathlib import PurePosixPath
 
 from pagemind.engine.apart import ApartFailed, apart
 from pagemind.records.text import clean_text
+from pagemind.toolbox.threads import in_thread
 
 PDF = "application/pdf"
 PLAIN = frozenset(
@@ -64,7 +64,7 @@ def reads_pdf() -> bool:
 async def text_of(media_type: str, content: bytes) -> str:
     """The document as text. Raises Unreadable."""
     if media_type != PDF:
-        return clean_text((await asyncio.to_thread(decoded, content))[:MOST_TEXT_CHARS])
+        return str(await in_thread(lambda: clean_text(decoded(content)[:MOST_TEXT_CHARS])))
     if not reads_pdf():
         raise Unreadable("PDF files need the extra `documents`: pip install 'pagemind[documents]'")
     try:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from typing import cast
 
 from pagemind.engine.documents import Unreadable, text_of
 from pagemind.engine.kernel import Kernel
@@ -19,13 +20,14 @@ from pagemind.memory.chunks import chunks_of
 from pagemind.records import File, FileState, Passage, now
 from pagemind.store import files, folders
 from pagemind.store.inserts import insert_many
+from pagemind.toolbox.threads import in_thread
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 5.0
 EMBEDDING_POLL_SECONDS = 0.1
 PAUSE_AFTER_FAILURE_SECONDS = 5.0
-ROWS_AT_ONCE = 2_000
+ROWS_AT_ONCE = 500
 
 
 class Intake:
@@ -79,7 +81,8 @@ async def take_in(kernel: Kernel) -> bool:
         async with kernel.database.transaction() as session:
             await files.settle(session, file.id, FileState.error, error=str(error))
         return True
-    pieces = await asyncio.to_thread(pieces_of, file, text)
+    # In a thread that does not keep the process from ending: a large file takes long.
+    pieces = cast("list[Passage]", await in_thread(lambda: pieces_of(file, text)))
     async with kernel.database.transaction() as session:
         # Another process may have taken it in meanwhile, or a person may have deleted it.
         if await files.settle(session, file.id, FileState.embedding, content=text, chunks=len(pieces)):

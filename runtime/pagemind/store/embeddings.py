@@ -27,9 +27,12 @@ class Unembedded:
     text: str
 
 
+PIECES_AT_ONCE = 32
+
+# Pieces of files come last, and few at a time: a large upload must not keep what was said or stored just now waiting.
 _WITHOUT_SQL = """
 (SELECT 'passage' AS kind, p.id, p.text FROM passages p
-  WHERE p.superseded_at IS NULL AND NOT EXISTS (
+  WHERE p.superseded_at IS NULL AND p.file_id IS NULL AND NOT EXISTS (
       SELECT FROM passage_embeddings e WHERE e.tenant_id = p.tenant_id AND e.passage_id = p.id AND e.model = :model)
   LIMIT :limit)
 UNION ALL
@@ -37,6 +40,11 @@ UNION ALL
   WHERE m.role IN ('user', 'assistant') AND m.content <> '' AND NOT EXISTS (
       SELECT FROM message_embeddings e WHERE e.tenant_id = m.tenant_id AND e.message_id = m.id AND e.model = :model)
   LIMIT :limit)
+UNION ALL
+(SELECT 'passage', p.id, p.text FROM passages p
+  WHERE p.superseded_at IS NULL AND p.file_id IS NOT NULL AND NOT EXISTS (
+      SELECT FROM passage_embeddings e WHERE e.tenant_id = p.tenant_id AND e.passage_id = p.id AND e.model = :model)
+  LIMIT :pieces)
 LIMIT :limit
 """
 _WITHOUT = text(_WITHOUT_SQL)
@@ -61,7 +69,8 @@ ON CONFLICT (tenant_id, message_id, model) DO UPDATE SET embedding = excluded.em
 
 async def without(session: AsyncSession, model: str, limit: int = 256) -> list[Unembedded]:
     """Up to ``limit`` passages in force and messages of user and assistant that have no vector under ``model`` yet."""
-    rows = await session.execute(_WITHOUT, {"model": model, "limit": limit})
+    values = {"model": model, "limit": limit, "pieces": min(limit, PIECES_AT_ONCE)}
+    rows = await session.execute(_WITHOUT, values)
     return [Unembedded(row.kind, row.id, row.text) for row in rows]
 
 
@@ -107,4 +116,4 @@ async def rebind_model(session: AsyncSession, tenant_id: UUID, name: str, dimens
 
 async def count_without(session: AsyncSession, model: str) -> int:
     """How many texts have no vector under ``model``."""
-    return (await session.execute(_COUNT_WITHOUT, {"model": model, "limit": None})).scalar_one()
+    return (await session.execute(_COUNT_WITHOUT, {"model": model, "limit": None, "pieces": None})).scalar_one()
