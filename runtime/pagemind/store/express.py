@@ -73,6 +73,8 @@ class Lane:
         self._waiting: deque[Parcel] = deque()
         self._connection: AsyncConnection[Row] | None = None
         self._elements, self._most_elements = 0, FIRST_ELEMENTS
+        self.messages = 0
+        """How many it has sent so far."""
         self._task: asyncio.Task[None] | None = None
 
     async def send(self, tenant_id: UUID, key: str, element: Json) -> Row | None:
@@ -135,6 +137,7 @@ class Lane:
                     connection = await self._connected()
                     cursor = connection.cursor()
                     self._elements += len(batch)
+                    self.messages += 1
                     self._sent()
                     await cursor.execute(message(connection, self._hot, batch), prepare=False)
                     cursor.nextset()
@@ -188,6 +191,11 @@ class Express:
         if hot.name not in self._lanes:
             self._lanes[hot.name] = Lane(hot, self._connect, self._sent)
         return await self._lanes[hot.name].send(tenant_id, key, element)
+
+    @property
+    def messages(self) -> int:
+        """How many messages were sent so far, each a transaction in one round trip."""
+        return sum(lane.messages for lane in self._lanes.values())
 
     async def close(self) -> None:
         """Deliver what waits and let the connections go."""

@@ -13,8 +13,8 @@ from time import perf_counter
 from pagemind.testing.measure.server.client import Connection
 from pagemind.testing.measure.server.process import Server
 
-OPENING = 16
-"""Connections that make agents at a time."""
+MAKERS = 8
+"""How many agents are made at a time."""
 
 
 @dataclass(frozen=True)
@@ -64,23 +64,27 @@ def said(text: str) -> dict[str, object]:
 @asynccontextmanager
 async def agents(server: Server, count: int) -> AsyncGenerator[Sequence[Agent]]:
     """So many new agents, with two blocks each."""
-    connections = await asyncio.gather(*(Connection.open(server.host, server.port) for _ in range(count)))
-    makers = asyncio.Semaphore(OPENING)
+    numbers = iter(range(count))
+    ids: list[str] = []
 
-    async def make(number: int) -> Agent:
-        body = {
-            "name": f"agent-{number}",
-            "memory_blocks": [{"label": "persona", "value": "I measure."}, {"label": "human", "value": "Name: Ada."}],
-        }
-        async with makers:
-            made = json.loads(await connections[number].send("POST", "/v1/agents/", body))
-        return Agent(made["id"], connections[number])
+    async def make() -> None:
+        maker = await Connection.open(server.host, server.port)
+        for number in numbers:
+            body = {
+                "name": f"agent-{number}",
+                "memory_blocks": [{"label": "persona", "value": "I measure."}, {"label": "human", "value": "Name: Ada."}],
+            }
+            ids.append(json.loads(await maker.send("POST", "/v1/agents/", body))["id"])
+        maker.close()
 
+    await asyncio.gather(*(make() for _ in range(min(MAKERS, count))))
+    # The server hangs up on whoever says nothing for long, so these are opened when all are made.
+    made = [Agent(each, await Connection.open(server.host, server.port)) for each in ids]
     try:
-        yield await asyncio.gather(*(make(number) for number in range(count)))
+        yield made
     finally:
-        for connection in connections:
-            connection.close()
+        for agent in made:
+            agent.connection.close()
 
 
 async def round_trips(server: Server) -> int:
