@@ -22,6 +22,15 @@ HUMAN = block("block-5f9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed", "human", "Name: Mara
 OWN = block("block-6a9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed", "persona", "I keep the lamp.")
 LAMP_TOOL = tool("tool-7b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed", "lamp", "custom", source_code=SOURCE, json_schema=LAMP)
 SEARCH = tool("tool-8c9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed", "conversation_search", "letta_core")
+CHARTS: Json = {"id": "source-9d9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed", "name": "charts", "instructions": "Read them."}
+CHART: Json = {
+    "id": "file-9e9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+    "source_id": CHARTS["id"],
+    "file_name": "charts/bay.txt",
+    "original_file_name": "bay.txt",
+    "content": "The bay is shallow.",
+}
+MARA: Json = {"id": "identity-9f9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed", "identifier_key": "mara", "name": "Mara"}
 
 
 def message_id(number: int) -> str:
@@ -155,13 +164,14 @@ def full() -> FakeLetta:
         for n in range(120)
     ]
     lists: dict[str, list[Json]] = {
-        "/v1/agents/": [first, state(SECOND, "Deputy", sources=[{"id": "source-1", "name": "charts"}])],
+        "/v1/agents/": [first, state(SECOND, "Deputy", sources=[CHARTS], identities=[MARA], managed_group={"id": "group-1"})],
         f"/v1/agents/{AGENT}/messages": main_talk(),
         f"/v1/agents/{SECOND}/messages": [],
         f"/v1/agents/{AGENT}/archival-memory": passages,
         f"/v1/agents/{SECOND}/archival-memory": [],
         f"/v1/archives/?agent_id={AGENT}": [{"id": ARCHIVE, "name": "Log", "description": None, "metadata": None}],
         f"/v1/conversations/?agent_id={AGENT}": [{"id": TALK, "summary": "Tides", "in_context_message_ids": []}],
+        f"/v1/folders/{CHARTS['id']}/files": [CHART],
         f"/v1/conversations/{TALK}/messages": [
             entry(900, "user_message", content="When is high tide?"),
             entry(901, "assistant_message", content="At six."),

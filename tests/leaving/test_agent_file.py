@@ -13,9 +13,10 @@ from pagemind.api.letta.agent_file_writing import file_of
 from pagemind.api.letta.history import UNANSWERED
 from pagemind.engine import archival
 from pagemind.engine.agent_files import Brought, Bundle, bring_in, taken_out
+from pagemind.engine.intake import take_in
 from pagemind.errors import BadAgentFile, LabelTaken
 from pagemind.records import Agent, Message
-from pagemind.store import agents, blocks
+from pagemind.store import agents, blocks, files, folders
 from pagemind.testing import Bench
 
 from .samples import agent_file, alert, as_bytes, block, message, talk, tool, tool_call
@@ -120,13 +121,12 @@ async def test_an_agent_that_came_goes_on_talking(chat: Bench) -> None:
 
 async def test_what_cannot_come_along_is_said_with_the_reason(chat: Bench) -> None:
     file = agent_file(agent_type="hive_mind")
-    file |= {"groups": [{"id": "group-0"}], "sources": [{"id": "source-0"}, {"id": "source-1"}]}
+    file |= {"groups": [{"id": "group-0"}], "something_else": []}
     file["agents"][0]["tool_rules"].append({"type": "by_moonlight", "tool_name": "lamp"})
     result = await brought(chat, file)
     assert "MCP server" in why(result, "tool tide")
     assert "agents.update" in why(result, "value of secret HARBOUR_KEY of agent Keeper")
     assert "no groups" in why(result, "1 group of agents")
-    assert "upload" in why(result, "2 folders")
     assert why(result, "tool rule 'by_moonlight' of agent Keeper") == "it is not known here"
     assert why(result, "type hive_mind of agent Keeper") == "it is not known here; it runs as letta_v1_agent"
     assert result.agents[0].secrets == {}
@@ -277,6 +277,23 @@ async def test_wishes_change_the_name_the_secrets_and_the_model(chat: Bench) -> 
     assert await history(chat, agent) == []
     [copy] = (await brought(chat, agent_file(), wishes=Wishes(copy_suffix=True))).agents
     assert copy.name == "Keeper_copy"
+
+
+async def test_a_folder_comes_with_the_text_of_its_files(chat: Bench) -> None:
+    file = agent_file(source_ids=["source-0"])
+    file["sources"] = [{"id": "source-0", "name": "charts", "description": None, "instructions": "Read them."}]
+    document = {"id": "file-0", "source_id": "source-0", "file_name": "charts/bay.txt", "content": "The bay is shallow."}
+    file["files"] = [document, {**document, "id": "file-1", "file_name": "charts/empty.txt", "content": None}]
+    result = await brought(chat, file)
+    assert result.files == 1
+    assert await take_in(chat.runtime.kernel)
+    async with chat.runtime.kernel.database.transaction() as session:
+        [folder] = await folders.attached(session, result.agents[0].id)
+        assert list(await files.names(session, folder.id)) == ["bay.txt"]
+    copy = await brought(chat, file)
+    async with chat.runtime.kernel.database.transaction() as session:
+        [second] = await folders.attached(session, copy.agents[0].id)
+    assert second.name == f"charts {str(second.id)[:8]}"
 
 
 async def test_two_agents_of_a_file_share_a_block(chat: Bench) -> None:

@@ -14,13 +14,15 @@ from pagemind.api.letta.live import LettaServer
 from pagemind.api.letta.live_reading import agents_of
 from pagemind.cli.import_letta import bring
 from pagemind.engine.agent_files import Bundle, taken_out
+from pagemind.engine.intake import take_in
 from pagemind.engine.runtime import Runtime
 from pagemind.errors import BadAgentFile, LettaRefused, LettaUnreachable, UsageError
+from pagemind.records import AgentIdentity
 from pagemind.settings import Settings
-from pagemind.store import blocks
+from pagemind.store import blocks, files, folders, identities
 from pagemind.testing.shell import Shell
 
-from .fake_letta import AGENT, ARCHIVE, HUMAN, SECOND, TALK, FakeLetta, full, listening, message_id
+from .fake_letta import AGENT, ARCHIVE, CHART, CHARTS, HUMAN, SECOND, TALK, FakeLetta, full, listening, message_id
 from .samples import agent_file, as_bytes
 
 pytestmark = pytest.mark.anyio
@@ -119,6 +121,22 @@ async def test_a_shared_block_stays_shared(letta: FakeLetta, settings: Settings,
             assert uuid(HUMAN["id"]) in [block.id for block in await blocks.of_agent(session, uuid(agent_id))]
 
 
+async def test_folders_come_with_the_text_of_their_files_and_identities_by_their_key(
+    letta: FakeLetta, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = await imported(settings, capsys, letta.url)
+    assert [row["files"] for row in report["agents"]] == [0, 1]
+    async with await Runtime.open(settings, work=False) as runtime:
+        assert await take_in(runtime.kernel)
+        async with runtime.kernel.database.transaction() as session:
+            [folder] = await folders.attached(session, uuid(SECOND))
+            file = await files.get(session, folder.id, uuid(CHART["id"]), content=True)
+            met = await identities.attached(session, AgentIdentity, [uuid(SECOND)])
+    assert (folder.id, folder.name, folder.instructions) == (uuid(CHARTS["id"]), "charts", "Read them.")
+    assert (file.name, file.text, file.chunks) == ("bay.txt", "The bay is shallow.", 1)
+    assert [(each.identifier, each.name) for each in met[uuid(SECOND)]] == [("mara", "Mara")]
+
+
 async def test_a_second_import_brings_nothing_twice(
     letta: FakeLetta, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -191,9 +209,7 @@ async def test_a_dry_run_tells_and_stores_nothing(
         ("Keeper", "would come", 157, 120),
         ("Deputy", "would come", 0, 0),
     ]
-    assert report["left_out"] == [
-        {"what": "folder of agent Deputy", "why": "upload the files to a folder here: client.folders.files.upload"}
-    ]
+    assert report["left_out"] == [{"what": "group of agent Deputy", "why": "there are no groups here"}]
     assert await names(settings) == []
 
 

@@ -43,6 +43,7 @@ class Row:
     tools: int = 0
     messages: int = 0
     passages: int = 0
+    files: int = 0
 
 
 @dataclass
@@ -68,7 +69,13 @@ class Report:
             standing = member.agent.id in known
             messages = 0 if standing else sum(len(talk.messages) for talk in member.talks)
             passages = sum(len(shelf.passages) for shelf in bundle.shelves if shelf.archive.id in member.archive_ids)
-            counts = {"blocks": len(member.block_ids), "tools": len(bundle.tools), "messages": messages, "passages": passages}
+            counts = {
+                "blocks": len(member.block_ids),
+                "tools": len(bundle.tools),
+                "messages": messages,
+                "passages": passages,
+                "files": sum(len(drawer.files) for drawer in bundle.drawers if drawer.folder.id in member.folder_ids),
+            }
             self.rows.append(Row(member.agent.name, member.agent.id, KNOWN if standing else DRY, **counts))
         self.left_out += bundle.left_out
 
@@ -88,6 +95,7 @@ def counts_of(brought: Brought) -> dict[str, int]:
         "tools": brought.tools,
         "messages": brought.messages,
         "passages": brought.passages,
+        "files": brought.files,
     }
 
 
@@ -177,11 +185,11 @@ def show(report: Report) -> None:
             one_line(row.name, 60),
             f"agent-{row.id}",
             row.state,
-            *(f"{count:,}" for count in (row.blocks, row.tools, row.messages, row.passages)),
+            *(f"{count:,}" for count in (row.blocks, row.tools, row.messages, row.passages, row.files)),
         )
         for row in report.rows
     ]
-    columns = ("agent", "id", "", "#blocks", "#tools", "#messages", "#passages")
+    columns = ("agent", "id", "", "#blocks", "#tools", "#messages", "#passages", "#files")
     printer().print(views.table(*columns, rows=rows) if rows else Text("There are no agents."))
     left_out = list(dict.fromkeys(report.left_out))
     if left_out:

@@ -11,7 +11,7 @@ Of a member's talks the first is the main conversation. Messages come in the ord
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
@@ -23,7 +23,19 @@ from pagemind.engine.policy import policy_of
 from pagemind.memory.compiler import as_prompts, paused
 from pagemind.memory.pager import exchanges
 from pagemind.model.tokens import estimate
-from pagemind.records import Agent, Archive, Block, Conversation, Message, Passage, Role, StoredTool
+from pagemind.records import (
+    Agent,
+    Archive,
+    Block,
+    Conversation,
+    File,
+    Folder,
+    Identity,
+    Message,
+    Passage,
+    Role,
+    StoredTool,
+)
 from pagemind.store import (
     agent_tools,
     agents,
@@ -32,6 +44,9 @@ from pagemind.store import (
     blocks,
     bundles,
     conversations,
+    files,
+    folders,
+    identities,
     inserts,
     messages,
     passages,
@@ -61,12 +76,22 @@ class Shelf:
 
 
 @dataclass(frozen=True)
+class Drawer:
+    """A folder and its files, which are text that waits to be taken in."""
+
+    folder: Folder
+    files: Sequence[File] = ()
+
+
+@dataclass(frozen=True)
 class Member:
     """An agent and what is its own, or shared, by ids of the same bundle (or of what is there already)."""
 
     agent: Agent
     block_ids: Sequence[UUID] = ()
     archive_ids: Sequence[UUID] = ()
+    folder_ids: Sequence[UUID] = ()
+    identity_ids: Sequence[UUID] = ()
     talks: Sequence[Talk] = ()
 
 
@@ -86,6 +111,8 @@ class Bundle:
     blocks: Sequence[Block] = ()
     tools: Sequence[StoredTool] = ()
     shelves: Sequence[Shelf] = ()
+    drawers: Sequence[Drawer] = ()
+    identities: Sequence[Identity] = ()
     left_out: Sequence[LeftOut] = ()
     """What its maker had to leave out."""
 
@@ -100,6 +127,7 @@ class Brought:
     tools: int = 0
     messages: int = 0
     passages: int = 0
+    files: int = 0
     left_out: Sequence[LeftOut] = field(default_factory=list[LeftOut])
 
 
@@ -119,10 +147,13 @@ async def bring_in(kernel: Kernel, bundle: Bundle, *, author: str, override_tool
         new_blocks = [block for block in bundle.blocks if block.id not in standing]
         await blocks.add(session, new_blocks, author=author)
         stored = await keep_shelves(session, bundle.shelves)
+        filed, too_large = await keep_drawers(session, bundle.drawers, kernel.settings.file_limit_bytes)
+        left_out += too_large
+        people = await keep_identities(session, bundle.identities)
         names = {*kernel.registry, *(await bundles.tool_names(session))}
         for member in fresh:
             left_out += lacking_tools(member.agent, names)
-            await keep_member(session, member, author=author)
+            await keep_member(session, member, people, author=author)
     return Brought(
         agents=[member.agent for member in fresh],
         known=sorted(known),
@@ -130,17 +161,20 @@ async def bring_in(kernel: Kernel, bundle: Bundle, *, author: str, override_tool
         tools=tools,
         messages=sum(len(talk.messages) for member in fresh for talk in member.talks),
         passages=stored,
+        files=filed,
         left_out=[*bundle.left_out, *left_out],
     )
 
 
-async def keep_member(session: AsyncSession, member: Member, *, author: str) -> None:
+async def keep_member(session: AsyncSession, member: Member, people: Mapping[UUID, UUID], *, author: str) -> None:
     """Store a new agent with its conversations. What it shared and was deleted here meanwhile, it goes without."""
     in_force = await block_lists.some(session, member.block_ids) if member.block_ids else {}
     shelves = await bundles.archives_in_force(session, member.archive_ids)
     belongings = Belongings(
         block_ids=[each for each in member.block_ids if each in in_force],
         archive_ids=[each for each in member.archive_ids if each in shelves],
+        folder_ids=sorted(await bundles.known(session, Folder, member.folder_ids)),
+        identity_ids=[people[each] for each in member.identity_ids if each in people],
     )
     main = await make(session, member.agent, belongings, author=author)
     for place, talk in enumerate(member.talks):
@@ -184,6 +218,42 @@ async def keep_shelves(session: AsyncSession, shelves: Sequence[Shelf]) -> int:
             await inserts.insert_many(session, shelf.archive.tenant_id, shelf.archive.id, some)
         count += len(new)
     return count
+
+
+async def keep_drawers(session: AsyncSession, drawers: Sequence[Drawer], limit_bytes: int) -> tuple[int, list[LeftOut]]:
+    """Store folders and those of their files that are not there yet; how many files, and those that are too large."""
+    standing = await bundles.known(session, Folder, [drawer.folder.id for drawer in drawers])
+    count, left_out = 0, list[LeftOut]()
+    for drawer in drawers:
+        folder = drawer.folder
+        if folder.id not in standing:
+            if await folders.by_name(session, folder.name):
+                folder.name = f"{folder.name} {str(folder.id)[:8]}"
+            await folders.add(session, folder)
+        there = await bundles.known(session, File, [file.id for file in drawer.files])
+        taken = await files.names(session, folder.id)
+        for file in drawer.files:
+            if file.id in there or file.name in taken:
+                continue
+            if file.size_bytes > limit_bytes:
+                left_out.append(LeftOut(f"file {file.name} of folder {folder.name}", f"it has more than {limit_bytes:,} bytes"))
+                continue
+            await files.add(session, file)
+            taken[file.name] = file.id
+            count += 1
+    return count, left_out
+
+
+async def keep_identities(session: AsyncSession, given: Sequence[Identity]) -> dict[UUID, UUID]:
+    """Store the identities whose identifier nobody has; the id of each here, by its id in the bundle."""
+    here: dict[UUID, UUID] = {}
+    for identity in given:
+        known = await identities.named(session, identity.identifier)
+        if known is None:
+            session.add(identity)
+            await session.flush()
+        here[identity.id] = (known or identity).id
+    return here
 
 
 def lacking_tools(agent: Agent, names: set[str]) -> list[LeftOut]:
@@ -253,7 +323,7 @@ async def taken_out(session: AsyncSession, agent_id: UUID, *, conversation_id: U
     standing = await blocks.of_agent(session, agent.id)
     shelves = [Shelf(archive, await every(session, archive)) for archive in await bundles.archives_of(session, agent.id)]
     talk = Talk(conversation, history, out=sum((each.seq or 0) < conversation.resident_from for each in history))
-    member = Member(agent, [block.id for block in standing], [shelf.archive.id for shelf in shelves], [talk])
+    member = Member(agent, [block.id for block in standing], [shelf.archive.id for shelf in shelves], talks=[talk])
     tools = await agent_tools.named(session, agent.tools)
     return Bundle(members=[member], blocks=standing, tools=list(tools.values()), shelves=shelves)
 

@@ -35,7 +35,7 @@ async def of_agents(session: AsyncSession, agent_ids: Collection[UUID]) -> dict[
         .order_by(col(AgentBlock.position), col(AgentBlock.label))
     )
     found: dict[UUID, list[Block]] = {agent_id: [] for agent_id in agent_ids}
-    for agent_id, block in (await session.execute(query)).tuples():
+    for agent_id, block in await session.execute(query):
         found[agent_id].append(block)
     return found
 

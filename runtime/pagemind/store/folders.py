@@ -108,7 +108,7 @@ async def of_agents(session: AsyncSession, agent_ids: Collection[UUID]) -> dict[
         .order_by(col(Folder.created_at), col(Folder.id))
     )
     found: dict[UUID, list[Folder]] = {agent_id: [] for agent_id in agent_ids}
-    for agent_id, folder in (await session.execute(query)).tuples():
+    for agent_id, folder in await session.execute(query):
         found[agent_id].append(folder)
     return found
 

@@ -101,7 +101,7 @@ async def attached(session: AsyncSession, link: Link, owner_ids: Collection[UUID
         .order_by(col(Identity.created_at), col(Identity.id))
     )
     found: dict[UUID, list[Identity]] = {owner_id: [] for owner_id in owner_ids}
-    for owner_id, identity in (await session.execute(query)).tuples():
+    for owner_id, identity in await session.execute(query):
         found[owner_id].append(identity)
     return found
 
@@ -110,7 +110,7 @@ async def owners(session: AsyncSession, link: Link, identity_ids: Collection[UUI
     """The agents, or blocks, of each of these identities."""
     query = select(col(link.identity_id), owner_column(link)).where(col(link.identity_id).in_(identity_ids))
     found: dict[UUID, list[UUID]] = {identity_id: [] for identity_id in identity_ids}
-    for identity_id, owner_id in (await session.execute(query)).tuples():
+    for identity_id, owner_id in await session.execute(query):
         found[identity_id].append(owner_id)
     return found
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -17,12 +17,14 @@ from zoneinfo import available_timezones
 
 from pydantic import TypeAdapter, ValidationError
 
+from pagemind.api.letta.agent_file_drawers import drawer_of
 from pagemind.api.letta.agent_file_messages import history_of
 from pagemind.api.letta.agent_file_schema import MOST_BYTES, AgentFile, FileAgent, FileBlock, FileTool, Model
 from pagemind.api.letta.agent_kinds import BASE_TOOLS, DEFAULT_KIND
 from pagemind.api.letta.block_bodies import DEFAULT_LIMIT_CHARS
 from pagemind.api.letta.history import NewId
 from pagemind.api.letta.model_json import FEWEST_REPLY_TOKENS, MOST_TOKENS, REPLY_TOKENS, WINDOW_LEAST, WINDOW_MOST
+from pagemind.api.letta.safe_names import safe_label, safe_name
 from pagemind.api.letta.tool_rules import ToolRule, kept_rules
 from pagemind.definitions.schema import MemorySpec, ModelSpec
 from pagemind.engine.agent_files import Bundle, LeftOut, Member, Shelf, Talk
@@ -113,6 +115,7 @@ def bundle_of(
         blocks=[reading.block(block) for block in file.blocks],
         tools=[tool for tool in map(reading.tool, file.tools) if tool is not None],
         shelves=[shelf for shelf in map(reading.shelf, file.agents) if shelf.passages],
+        drawers=[drawer_of(source, file.files, tenant_id, reading.ids, origin) for source in file.sources],
         left_out=[*reading.left_out, *around(file)],
     )
 
@@ -120,7 +123,6 @@ def bundle_of(
 def around(file: AgentFile) -> list[LeftOut]:
     """What stands beside the agents and cannot come along."""
     found = [(file.groups, "group of agents", "there are no groups here; the agents came, each by itself")]
-    found += [(file.sources, "folder", "its files' text stays in the file; upload them again to a folder here")]
     found += [(file.mcp_servers, "MCP server", "a file leaves out what it is authorised with; register it here")]
     return [LeftOut(f"{len(some)} {what}{'s' if len(some) > 1 else ''}", why) for some, what, why in found if some]
 
@@ -145,6 +147,7 @@ class Reading:
             agent=agent,
             block_ids=list(dict.fromkeys(block_ids)),
             archive_ids=[shelf.archive.id] if shelf.passages else [],
+            folder_ids=[self.ids(f"folder/{each}") for each in given.source_ids or ()],
             talks=[self.talk(given, agent)],
         )
 
@@ -327,16 +330,3 @@ def model_of(config: Model | None) -> Json:
         if config.context_window and WINDOW_LEAST <= config.context_window <= WINDOW_MOST:
             asked["window_tokens"] = config.context_window
     return ModelSpec(**asked).model_dump(mode="json")
-
-
-def replacing(unsafe: str) -> Callable[[str], str]:
-    """Puts ``-`` in the place of characters that break a name."""
-    return lambda text: "".join("-" if sign in unsafe or sign < " " or sign == "\x7f" else sign for sign in clean_text(text))
-
-
-safe_name = replacing('/\\:*?"<>|')
-
-
-def safe_label(label: str) -> str:
-    """The label, without control characters; never empty."""
-    return replacing("")(label) or "block"

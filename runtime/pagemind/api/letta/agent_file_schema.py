@@ -21,6 +21,7 @@ MOST_MESSAGES = 200_000
 MOST_PASSAGES = 500_000
 LONGEST_TEXT = 2_000_000
 """Characters in one text of the file."""
+LONGEST_DOCUMENT = 50_000_000
 MOST_BYTES = 256 * 1024 * 1024
 
 Id = Annotated[str, Field(min_length=1, max_length=200)]
@@ -169,6 +170,27 @@ class FileTool(BaseModel):
     pip_requirements: Annotated[list[Loose], Field(max_length=1000)] | None = None
 
 
+class FileSource(BaseModel):
+    """A folder of the file."""
+
+    id: Id
+    name: Annotated[str, Field(max_length=500)]
+    description: Long | None = None
+    instructions: Long | None = None
+    metadata: Metadata | None = None
+
+
+class FileDocument(BaseModel):
+    """A document in a folder, as text."""
+
+    id: Id
+    source_id: Id
+    file_name: Annotated[str, Field(max_length=1000)]
+    original_file_name: Annotated[str, Field(max_length=1000)] | None = None
+    file_type: Annotated[str, Field(max_length=200)] | None = None
+    content: Annotated[str, Field(max_length=LONGEST_DOCUMENT)] | None = None
+
+
 class FilePassage(BaseModel):
     """A passage of an agent's archive: our addition."""
 
@@ -187,8 +209,8 @@ class AgentFile(BaseModel):
     blocks: Annotated[list[FileBlock], Field(max_length=MOST_BLOCKS)] = []
     tools: Annotated[list[FileTool], Field(max_length=MOST_TOOLS)] = []
     groups: Annotated[list[Loose], Field(max_length=MOST_BLOCKS)] = []
-    files: Annotated[list[Loose], Field(max_length=MOST_BLOCKS)] = []
-    sources: Annotated[list[Loose], Field(max_length=MOST_BLOCKS)] = []
+    files: Annotated[list[FileDocument], Field(max_length=MOST_BLOCKS)] = []
+    sources: Annotated[list[FileSource], Field(max_length=MOST_BLOCKS)] = []
     mcp_servers: Annotated[list[Loose], Field(max_length=MOST_BLOCKS)] = []
     passages: Annotated[list[FilePassage], Field(max_length=MOST_PASSAGES)] = []
     created_at: datetime | None = None

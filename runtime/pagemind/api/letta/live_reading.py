@@ -16,13 +16,14 @@ from uuid import UUID
 from pydantic import TypeAdapter, ValidationError
 
 from pagemind.api.letta.agent_file import Reading, Wishes, ids_of, problems_of
+from pagemind.api.letta.agent_file_drawers import drawer_of
 from pagemind.api.letta.agent_file_messages import history_of
-from pagemind.api.letta.agent_file_schema import AgentFile, FileAgent
+from pagemind.api.letta.agent_file_schema import AgentFile, FileAgent, FileDocument, FileSource
 from pagemind.api.letta.live import LettaServer
-from pagemind.api.values import Moment
-from pagemind.engine.agent_files import Bundle, LeftOut, Shelf, Talk
+from pagemind.api.values import Moment, storable
+from pagemind.engine.agent_files import Bundle, Drawer, LeftOut, Shelf, Talk
 from pagemind.errors import BadAgentFile
-from pagemind.records import Archive, Conversation, Json, Passage, now
+from pagemind.records import Archive, Conversation, Identity, Json, Passage, now
 from pagemind.records.text import clean_text
 
 INCLUDE = [
@@ -70,11 +71,22 @@ async def read_agent(server: LettaServer, state: Json, tenant_id: UUID) -> Bundl
     [given] = file.agents
     member = reading.member(given)
     talks = [await talk_of(server, one, given, tenant_id) for one in await conversations_of(server, given.id)]
+    drawers = [await drawer(server, each, tenant_id) for each in objects(state, "sources")]
+    people = [identity_of(each, tenant_id) for each in objects(state, "identities")]
+    whole = replace(
+        member,
+        archive_ids=[each.archive.id for each in shelves],
+        folder_ids=[each.folder.id for each in drawers],
+        identity_ids=[each.id for each in people],
+        talks=[*member.talks, *talks],
+    )
     return Bundle(
-        members=[replace(member, archive_ids=[each.archive.id for each in shelves], talks=[*member.talks, *talks])],
+        members=[whole],
         blocks=[reading.block(block) for block in file.blocks],
         tools=[tool for tool in map(reading.tool, file.tools) if tool is not None],
         shelves=shelves,
+        drawers=drawers,
+        identities=people,
         left_out=[*reading.left_out, *beside(state)],
     )
 
@@ -108,6 +120,30 @@ async def talk_of(server: LettaServer, one: Json, agent: FileAgent, tenant_id: U
     history = history_of(own, conversation, kept_id)
     conversation.summary = history.summary
     return Talk(conversation, history.messages, out=history.out)
+
+
+async def drawer(server: LettaServer, source: Json, tenant_id: UUID) -> Drawer:
+    """A folder with the text of its files."""
+    documents = await server.if_there(f"/v1/folders/{source['id']}/files", order="asc", include_content=True)
+    try:
+        found = [FileDocument.model_validate(each) for each in documents]
+        return drawer_of(FileSource.model_validate(source), found, tenant_id, kept_id, "letta")
+    except ValidationError as error:
+        raise BadAgentFile(f"folder {source['id']}: {problems_of(error)}") from None
+
+
+def identity_of(given: Json, tenant_id: UUID) -> Identity:
+    """An identity, by the name that the outside knows it by."""
+    properties: list[Json] = given.get("properties") or []
+    return Identity(
+        tenant_id=tenant_id,
+        id=kept_id(f"identity/{given['id']}"),
+        identifier=clean_text(str(given["identifier_key"])),
+        name=clean_text(str(given.get("name") or given["identifier_key"])),
+        kind=str(given.get("identity_type") or "user"),
+        properties=[storable(each) for each in properties],
+        extra={"origin": f"letta/{given['id']}"},
+    )
 
 
 def shelf_of(archive: Json, passages: Iterable[Json], tenant_id: UUID) -> Shelf:
@@ -245,9 +281,5 @@ def return_of(given: Json) -> Json:
 def beside(state: Json) -> list[LeftOut]:
     """What is attached to the agent and does not come along."""
     name = state["name"]
-    found = [
-        (state.get("sources"), "folder", "upload the files to a folder here: client.folders.files.upload"),
-        (state.get("identities"), "identity", "make it here: client.identities.create, then attach it"),
-        ([state["managed_group"]] if state.get("managed_group") else [], "group", "there are no groups here"),
-    ]
+    found = [([state["managed_group"]] if state.get("managed_group") else [], "group", "there are no groups here")]
     return [LeftOut(f"{what} of agent {name}", why) for some, what, why in found for _ in some or ()]
