@@ -15,6 +15,7 @@ from pagemind.api.ids import record_id, wire_id
 from pagemind.api.letta.event_stream import EventStream
 from pagemind.api.letta.message_bodies import MessageRequest, StreamingRequest
 from pagemind.api.letta.message_json import Json, Showing, wire_json
+from pagemind.api.letta.model_json import model_named
 from pagemind.api.letta.run_telling import Manner, Teller
 from pagemind.api.problems import Problem, bad_request, conflict, not_found
 from pagemind.engine.accept import known
@@ -87,7 +88,8 @@ async def accepted(
 ) -> Run:
     """Take the request in, once. Raises Problem with Letta's status and words where it cannot be."""
     inputs = asked.inputs()
-    request = asked.as_request({})
+    name = model_named(here.runtime.kernel, asked.override_model)
+    request = asked.as_request({} if name is None else {"name": name})
     request = replace(request, approvals=await by_call(here, request.approvals))
     try:
         return await here.runtime.accept(
