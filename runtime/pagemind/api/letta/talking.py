@@ -40,11 +40,11 @@ class Once:
     retried: bool
 
 
-def once(
+async def once(
     idempotency_key: Annotated[str | None, Header(max_length=1_000)] = None,
     x_stainless_retry_count: Annotated[str | None, Header(max_length=20)] = None,
 ) -> Once:
-    """A dependency that reads it."""
+    """A dependency that reads it; a coroutine, since what is none goes through a thread."""
     retries = x_stainless_retry_count or ""
     return Once(idempotency_key or None, retries.isascii() and retries.isdecimal() and int(retries) > 0)
 
