@@ -1,5 +1,7 @@
 """Archival memory: what the agent keeps beyond its window, found again by meaning."""
 
+from typing import Literal
+
 from pagemind.errors import BadArgument
 from pagemind.records import PassageHit
 from pagemind.toolbox import Syscalls, tool
@@ -35,6 +37,7 @@ async def archival_memory_search(
     system: Syscalls,
     query: str,
     tags: list[str] | None = None,
+    tag_match_mode: Literal["any", "all"] = "any",
     top_k: int = 10,
     start_datetime: str | None = None,
     end_datetime: str | None = None,
@@ -45,6 +48,7 @@ async def archival_memory_search(
     Args:
         query: What you look for, in plain words.
         tags: Only texts with at least one of these tags.
+        tag_match_mode: "all" demands all of the tags instead.
         top_k: How many to return at most, 1 to 50; 10 by default.
         start_datetime: Only texts stored at this time or later, as 2024-01-15 or 2024-01-15T14:30.
         end_datetime: Only texts stored before this time; a date alone includes that whole day.
@@ -53,6 +57,7 @@ async def archival_memory_search(
     hits = await system.search_archive(
         query,
         tags=_tags(tags),
+        all_tags=tag_match_mode == "all",
         top_k=bounded_number("top_k", top_k, least=1, most=TOP_K_LIMIT),
         after=moment("start_datetime", start_datetime),
         before=moment("end_datetime", end_datetime, end=True),

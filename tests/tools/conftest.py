@@ -92,6 +92,7 @@ class SyscallsInMemory:
         query: str,
         *,
         tags: Sequence[str] = (),
+        all_tags: bool = False,
         top_k: int = 10,
         after: datetime | None = None,
         before: datetime | None = None,
@@ -100,7 +101,7 @@ class SyscallsInMemory:
             hit
             for hit in self.passages
             if shares_word(query, hit.text)
-            and (not tags or set(tags) & set(hit.tags))
+            and (not tags or (set(tags) <= set(hit.tags) if all_tags else set(tags) & set(hit.tags)))
             and within(hit.created_at, after, before)
         ]
         return found[:top_k]

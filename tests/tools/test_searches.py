@@ -88,7 +88,7 @@ def test_the_shipped_tools_have_the_names_and_arguments_that_letta_has(shipped: 
         "memory_replace": ["label", "old_string", "new_string"],
         "memory_rethink": ["label", "new_memory"],
         "archival_memory_insert": ["content", "tags"],
-        "archival_memory_search": ["query", "tags", "top_k", "start_datetime", "end_datetime"],
+        "archival_memory_search": ["query", "tags", "tag_match_mode", "top_k", "start_datetime", "end_datetime"],
         "conversation_search": ["query", "roles", "limit", "start_date", "end_date"],
         "open_files": ["file_requests", "close_all_others"],
         "grep_files": ["pattern", "include", "context_lines", "offset"],
@@ -139,3 +139,11 @@ def test_every_argument_of_a_shipped_tool_is_described_and_no_troublesome_keywor
         for argument in schema.parameters["properties"].values():
             assert argument["description"]
             assert not {"maxLength", "minLength", "pattern", "default", "title", "$ref", "anyOf"} & set(argument)
+
+
+async def test_a_search_may_demand_all_tags(call: Calling) -> None:
+    await call("archival_memory_insert", content="Porto in May.", tags=["travel", "porto"])
+    await call("archival_memory_insert", content="Rome in May.", tags=["travel"])
+    found = await call("archival_memory_search", query="in May.", tags=["travel", "porto"])
+    both = await call("archival_memory_search", query="in May.", tags=["travel", "porto"], tag_match_mode="all")
+    assert (len(found.text.splitlines()), both.text.count("Porto"), both.text.count("Rome")) == (2, 1, 0)

@@ -86,12 +86,15 @@ class Direct:
         query: str,
         *,
         tags: Sequence[str] = (),
+        all_tags: bool = False,
         top_k: int = 10,
         after: datetime | None = None,
         before: datetime | None = None,
     ) -> list[PassageHit]:
         """Passages by words and by meaning, the best first."""
-        return await self.memory.search_archive(self.agent, query, tags=tags, top_k=top_k, after=after, before=before)
+        return await self.memory.search_archive(
+            self.agent, query, tags=tags, all_tags=all_tags, top_k=top_k, after=after, before=before
+        )
 
     async def search_conversation(
         self,

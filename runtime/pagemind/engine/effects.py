@@ -195,12 +195,15 @@ class Effects:
         query: str,
         *,
         tags: Sequence[str] = (),
+        all_tags: bool = False,
         top_k: int = 10,
         after: datetime | None = None,
         before: datetime | None = None,
     ) -> list[PassageHit]:
         """Passages by words and by meaning, the best first."""
-        hits = await recall_passages(self.kernel, self.job.agent_id, query, tags=tags, top_k=top_k, after=after, before=before)
+        hits = await recall_passages(
+            self.kernel, self.job.agent_id, query, tags=tags, all_tags=all_tags, top_k=top_k, after=after, before=before
+        )
         self.recalled += [{"kind": "passage", "id": str(h.id), "text": h.text, "score": h.score, **_why(h)} for h in hits]
         return hits
 

@@ -69,12 +69,15 @@ class Memory:
         query: str,
         *,
         tags: Sequence[str] = (),
+        all_tags: bool = False,
         top_k: int = 10,
         after: datetime | None = None,
         before: datetime | None = None,
     ) -> list[PassageHit]:
         """The agent's passages for the query, the best first."""
-        return await recall_passages(self._kernel, agent.id, query, tags=tags, top_k=top_k, after=after, before=before)
+        return await recall_passages(
+            self._kernel, agent.id, query, tags=tags, all_tags=all_tags, top_k=top_k, after=after, before=before
+        )
 
     async def search_conversation(
         self,

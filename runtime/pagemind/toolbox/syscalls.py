@@ -68,12 +68,13 @@ class Syscalls(Protocol):
         query: str,
         *,
         tags: Sequence[str] = (),
+        all_tags: bool = False,
         top_k: int = 10,
         after: datetime | None = None,
         before: datetime | None = None,
     ) -> list[PassageHit]:
-        """Passages of the agent's archives, the best first, at most ``top_k``, with any one of ``tags`` and
-        ``after <= created_at < before``."""
+        """Passages of the agent's archives, the best first, at most ``top_k``, with any one of ``tags``, or with
+        ``all_tags`` all of them, and ``after <= created_at < before``."""
         ...
 
     async def search_conversation(
