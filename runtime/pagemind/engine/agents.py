@@ -76,7 +76,7 @@ async def put_blocks(session: AsyncSession, agent: Agent, block_ids: Sequence[UU
 
 async def attach_block(session: AsyncSession, agent: Agent, block_id: UUID) -> None:
     """Put a block behind the agent's others; nothing where it stands there. Raises UnknownRecord, LabelTaken."""
-    block = await block_lists.get(session, block_id)
+    [block] = await known_blocks(session, [block_id])
     standing = await blocks.of_agent(session, agent.id)
     if block.id not in {each.id for each in standing}:
         check_labels([*standing, block])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -66,9 +67,12 @@ async def relabel(session: AsyncSession, block: Block, label: str) -> None:
     await block_lists.relabel(session, block, label)
 
 
-async def remove(session: AsyncSession, block: Block) -> None:
-    """Take a locked block out of every window and out of sight."""
-    standing = await block_lists.agent_ids(session, block.id)
+async def remove(session: AsyncSession, block_id: UUID) -> None:
+    """Take the block out of every window and out of sight. UnknownRecord."""
+    # Agents before blocks, as whoever puts a block into a window locks them.
+    await agents.touch(session, await block_lists.agent_ids(session, block_id))
+    block = await block_lists.lock(session, block_id)
+    standing = await block_lists.agent_ids(session, block_id)
     await block_lists.remove(session, block)
     await snapshots.forget(session, standing)
     await agents.touch(session, standing)

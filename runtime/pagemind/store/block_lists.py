@@ -64,8 +64,9 @@ async def lock(session: AsyncSession, block_id: UUID) -> Block:
 
 
 async def some(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, Block]:
-    """Those of these blocks that there are."""
-    query = select(Block).where(col(Block.id).in_(ids), col(Block.deleted_at).is_(None))
+    """Those of these blocks that there are; none of them can be deleted until the transaction ends."""
+    query = select(Block).where(col(Block.id).in_(ids), col(Block.deleted_at).is_(None)).order_by(col(Block.id))
+    query = query.with_for_update(read=True).execution_options(populate_existing=True)
     return {block.id: block for block in (await session.execute(query)).scalars()}
 
 

@@ -121,7 +121,8 @@ async def update_block(here: Caller, block_id: BlockId, asked: BlockUpdate) -> d
 async def delete_block(here: Caller, block_id: BlockId) -> None:
     """Delete a block: it leaves every agent's window."""
     async with here.transaction() as session:
-        await changing.remove(session, await known_block(session, block_id, lock=True))
+        await known_block(session, block_id)
+        await changing.remove(session, block_id)
 
 
 @router.get("/v1/blocks/{block_id}/agents")
