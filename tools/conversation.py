@@ -14,7 +14,7 @@ LINE_LIMIT_CHARS = 1_000
 @tool(effect="transactional")
 async def conversation_search(
     system: Syscalls,
-    query: str,
+    query: str = "",
     roles: list[Literal["user", "assistant", "tool"]] | None = None,
     limit: int = 10,
     start_date: str | None = None,
@@ -25,14 +25,14 @@ async def conversation_search(
     number, who wrote it and when.
 
     Args:
-        query: What you look for, in plain words; or message numbers, as "#12" or "#12-#20".
+        query: What you look for, in plain words; or message numbers, as "#12" or "#12-#20". Left out, the newest come back.
         roles: Only messages written by these.
         limit: How many to return at most, 1 to 50; 10 by default.
         start_date: Only messages of this time or later, as 2024-01-15 or 2024-01-15T14:30.
         end_date: Only messages before this time; a date alone includes that whole day.
     """
     hits = await system.search_conversation(
-        bounded_text("query", query, limit_chars=QUERY_LIMIT_CHARS),
+        bounded_text("query", query, limit_chars=QUERY_LIMIT_CHARS, may_be_empty=True),
         roles=roles or (),
         limit=bounded_number("limit", limit, least=1, most=LIMIT),
         after=moment("start_date", start_date),

@@ -90,3 +90,11 @@ async def test_a_block_that_an_agent_may_not_edit_stays(chat: Bench) -> None:
     [(status, _)] = await memory(chat, {"command": "delete", "path": "human"})
     assert status == "error"
     assert await labels(chat) == ["persona", "human"]
+
+
+async def test_a_search_of_the_conversation_without_words_brings_the_newest_messages(chat: Bench) -> None:
+    chat.model.will("One.", "Two.", call("conversation_search", limit=3), "Done.")
+    await said(chat, "First.")
+    await said(chat, "Second.")
+    [(_, status, text)] = returns((await said(chat, "Third."))[1])
+    assert (status, [line.split(": ")[1] for line in text.splitlines()]) == ("ok", ["Two.", "Second.", "One."])

@@ -105,9 +105,10 @@ async def recall_messages(
 ) -> list[MessageHit]:
     """The conversation's messages for the query, the best first; ``#12`` or ``#12-#20`` asks for them by number.
 
-    Without ``roles`` only what was said is searched: a tool's return is mostly an echo of something that was found before.
+    Without a query they are the newest. Without ``roles`` only what was said is searched: a tool's return is mostly an echo of
+    something that was found before.
     """
-    vector = await kernel.vector(query, "query")
+    vector = await kernel.vector(query, "query") if query.strip() else None
     async with kernel.database.transaction() as session:
         found = await messages.candidates(
             session,

@@ -38,6 +38,9 @@ _FROM = """
 _SEARCH = text(
     hybrid(_SCOPE, f"{_HIT}, b.words AS by_words, b.cosine FROM best b JOIN messages m ON m.id = b.id {_FROM} ORDER BY m.seq")
 )
+_NEWEST = text(f"""
+{_HIT} FROM messages m {_FROM} {_FILTER} ORDER BY m.seq DESC LIMIT :pool
+""")
 _PLACES = text(f"""
 {_HIT} FROM messages m {_FROM}
  WHERE m.conversation_id = ANY (:conversations) AND m.seq BETWEEN :first AND :last ORDER BY m.seq LIMIT :pool
@@ -144,7 +147,7 @@ async def candidates(
 
     ``scores`` has ``words`` (BM25) and ``vector`` (cosine; only where ``vector`` and ``model`` are given and the message has
     its vector). A query ``#12`` or ``#12-#20`` looks up by place instead, in order, with ``scores`` ``{"place": 1}``.
-    ``roles`` are user and assistant unless given; ``after <= created_at < before``.
+    Without a query they are the newest. ``roles`` are user and assistant unless given; ``after <= created_at < before``.
     """
     ids = [conversations] if isinstance(conversations, UUID) else list(conversations)
     places = asked_places(query)
@@ -161,6 +164,9 @@ async def candidates(
         "before": before,
         "pool": pool,
     }
+    if not query.strip():
+        asked = {name: value for name, value in values.items() if name not in ("query", "vector", "model")}
+        return [message_hit(row, {"place": 1.0}) for row in await session.execute(_NEWEST, asked)]
     rows = await session.execute(_SEARCH, values)
     return [message_hit(row, raw_scores(row.by_words, row.cosine)) for row in rows]
 
