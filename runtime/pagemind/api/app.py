@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from starlette.datastructures import State
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
@@ -104,29 +106,34 @@ Tell = Callable[[Answered], None]
 def make_app(tenancies: Tenancies, settings: Settings, *, host: str = "127.0.0.1", tell: Tell | None = None) -> ASGIApp:
     """The server over the open tenancies; ``host`` is where it listens, ``tell`` hears of each request."""
     metrics = HttpMetrics()
-    whole = with_failures(FastAPI(**ABOUT))
     routers = [refused.early, *(module.router for module in ROUTERS)]
-    for router in routers:
-        whole.include_router(router, responses=FAILURES)
-    whole.state.metrics, whole.state.scraped = metrics, health.Scraped()
+    state = State({"metrics": metrics, "scraped": health.Scraped(), "describe": description(routers)})
 
     def part(routes: Sequence[BaseRoute]) -> FastAPI:
-        app = with_failures(FastAPI(routes=list(routes), **ABOUT))
-        app.state = whole.state
+        app = FastAPI(routes=list(routes), **ABOUT)
+        app.state = state
+        app.add_exception_handler(Problem, answer_problem)
+        app.add_exception_handler(PagemindError, answer_error)
+        app.add_exception_handler(RequestValidationError, answer_invalid)
+        app.add_exception_handler(Exception, answer_unknown)
         return app
 
-    app = Dispatch(whole, [route for router in routers for route in router.routes], part)
+    app = Dispatch([route for router in routers for route in router.routes], part)
     door = Door(Bodies(app, settings), tenancies, settings, always_locked=not is_loopback(host))
     return Front(Guard(door, Reach.of(settings, host)), metrics, most=settings.serve_requests, tell=tell)
 
 
-def with_failures(app: FastAPI) -> FastAPI:
-    """The app with what answers where a route fails."""
-    app.add_exception_handler(Problem, answer_problem)
-    app.add_exception_handler(PagemindError, answer_error)
-    app.add_exception_handler(RequestValidationError, answer_invalid)
-    app.add_exception_handler(Exception, answer_unknown)
-    return app
+def description(routers: Sequence[APIRouter]) -> Callable[[], dict[str, Any]]:
+    """Makes the OpenAPI description, with how each route may fail. It is made of an app of its own: that costs a second."""
+
+    @cache
+    def described() -> dict[str, Any]:
+        app = FastAPI(**ABOUT)
+        for router in routers:
+            app.include_router(router, responses=FAILURES)
+        return app.openapi()
+
+    return described
 
 
 async def answer_problem(request: Request, error: Exception) -> JSONResponse:

@@ -17,10 +17,10 @@ ANY = "*"
 
 
 class Dispatch:
-    """Hands requests to apps made by ``make`` of the routes that a path may be of, or to ``whole``, which has all of them."""
+    """Hands requests to apps made by ``make`` of the routes that a path may be of, where that is not known of all of them."""
 
-    def __init__(self, whole: ASGIApp, routes: Sequence[BaseRoute], make: Callable[[Sequence[BaseRoute]], FastAPI]) -> None:
-        self._whole = whole
+    def __init__(self, routes: Sequence[BaseRoute], make: Callable[[Sequence[BaseRoute]], FastAPI]) -> None:
+        self._whole = make(routes)
         self._make = make
         self._routes: dict[str, list[Route]] = {}
         self._words: dict[str, set[str]] = {}

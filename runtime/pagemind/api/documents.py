@@ -31,13 +31,13 @@ async def root() -> RedirectResponse:
 @router.get("/docs")
 async def docs(request: Request) -> HTMLResponse:
     """The page."""
-    return HTMLResponse(await asyncio.to_thread(lambda: page(request.app.openapi())))
+    return HTMLResponse(await asyncio.to_thread(lambda: page(request.app.state.describe())))
 
 
 @router.get("/openapi.json")
 async def openapi(request: Request) -> Response:
     """The whole description. Making it takes a second, during which others are to be answered."""
-    body = await asyncio.to_thread(lambda: json.dumps(request.app.openapi()))
+    body = await asyncio.to_thread(lambda: json.dumps(request.app.state.describe()))
     return Response(body, media_type="application/json")
 
 
