@@ -360,6 +360,9 @@ def test_the_list_filters(client: Letta) -> None:
     assert found(tags=[word, "red"], match_all_tags=True) == [one.id]
     assert found(tags=["no-such-tag"]) == []
     assert found(template_id="template-1") == []
+    hidden = made(client, name=f"{word} Three", tags=[word], hidden=True)
+    assert found(tags=[word]) == [two.id, one.id]
+    assert found(tags=[word], extra_query={"show_hidden_agents": True}) == [hidden.id, two.id, one.id]
     assert found(query_text=word, last_stop_reason="end_turn") == []
 
 

@@ -45,6 +45,8 @@ class AgentFilter:
     block_id: UUID | None = None
     stop_reasons: Sequence[str] | None = None
     """Of the newest run that ended: any."""
+    hidden: bool = True
+    """Those, too, that their front hides."""
     nothing: bool = False
     """None at all: a condition that no agent meets."""
     order: AgentOrder = field(default=AgentOrder.created_at)
@@ -90,6 +92,8 @@ async def tags(session: AsyncSession, page: Slice, *, after: str | None, before:
 
 def _filtered(query: Select[Any], wanted: AgentFilter) -> Select[Any]:
     query = query.where(col(Agent.deleted_at).is_(None))
+    if not wanted.hidden:
+        query = query.where(col(Agent.extra)["hidden"].astext.is_distinct_from("true"))
     if wanted.nothing:
         query = query.where(literal(False))
     if wanted.name is not None:

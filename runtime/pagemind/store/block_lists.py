@@ -34,6 +34,8 @@ class BlockFilter:
     identity_id: UUID | None = None
     identifiers: Sequence[str] = ()
     """Of identities: any."""
+    hidden: bool = True
+    """Those, too, that their front hides."""
     agents_above: int | None = None
     agents_below: int | None = None
     agents_exactly: Sequence[int] = ()
@@ -135,6 +137,8 @@ def _filtered(query: Select[Any], wanted: BlockFilter) -> Select[Any]:
         query = query.where(col(Block.label).in_(list(wanted.labels)))
     if wanted.template_name is not None:
         query = query.where(col(Block.extra)["template_name"].astext == wanted.template_name)
+    if not wanted.hidden:
+        query = query.where(col(Block.extra)["hidden"].astext.is_distinct_from("true"))
     if wanted.templates_only:
         query = query.where(col(Block.extra)["is_template"].astext == "true")
     texts = ((Block.value, wanted.value_text), (Block.label, wanted.label_text), (Block.description, wanted.description_text))

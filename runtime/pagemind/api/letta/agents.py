@@ -43,10 +43,10 @@ async def create_agent(here: Caller, asked: AgentCreate) -> dict[str, Any]:
 
 
 @router.get("/v1/agents/count")
-async def count_agents(here: Caller) -> int:
-    """How many agents there are."""
+async def count_agents(here: Caller, show_hidden_agents: bool | None = False) -> int:
+    """How many agents there are, hidden ones only where they are asked for."""
     async with here.transaction() as session:
-        return await agent_lists.count(session)
+        return await agent_lists.count(session, AgentFilter(hidden=bool(show_hidden_agents)))
 
 
 def agent_filter(
@@ -61,8 +61,9 @@ def agent_filter(
     base_template_id: Word | None = None,
     order_by: AgentOrder | None = None,
     sort_by: Word | None = None,
+    show_hidden_agents: bool | None = False,
 ) -> AgentFilter:
-    """Which agents to list. Templates there are none, so no agent came from one."""
+    """Which agents to list: hidden ones only where they are asked for. No agent came from a template: there are none."""
     by = order_by or (AgentOrder(sort_by) if sort_by in set(AgentOrder) else AgentOrder.created_at)
     return AgentFilter(
         name=name,
@@ -72,6 +73,7 @@ def agent_filter(
         identity_id=identity_id,
         identifiers=identifier_keys or (),
         stop_reasons=None if last_stop_reason is None else our_stops(last_stop_reason),
+        hidden=bool(show_hidden_agents),
         nothing=bool(template_id or base_template_id),
         order=by,
     )

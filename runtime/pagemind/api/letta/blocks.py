@@ -63,8 +63,9 @@ def block_filter(
     connected_to_agents_count_gt: Count | None = None,
     connected_to_agents_count_lt: Count | None = None,
     connected_to_agents_count_eq: Counts = None,
+    show_hidden_blocks: bool | None = False,
 ) -> BlockFilter:
-    """Which blocks to list."""
+    """Which blocks to list: those that are hidden only where they are asked for."""
     return BlockFilter(
         label=label,
         labels=labels or (),
@@ -77,6 +78,7 @@ def block_filter(
         all_tags=match_all_tags,
         identity_id=identity_id,
         identifiers=identifier_keys or (),
+        hidden=bool(show_hidden_blocks),
         agents_above=connected_to_agents_count_gt,
         agents_below=connected_to_agents_count_lt,
         agents_exactly=connected_to_agents_count_eq or (),
