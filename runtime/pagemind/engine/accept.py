@@ -197,6 +197,7 @@ def began(resident: Resident, run: Run, messages: Sequence[Message], outcome: Ou
         blocks=resident.blocks,
         messages=(*resident.messages, *messages),
         prompted=None if resident.prompted is None else (*resident.prompted, *map(as_prompts, messages)),
+        tokens=resident.tokens + sum(message.tokens for message in messages),
         chain=resident.chain,
         archive_id=resident.archive_id,
         shelves=resident.shelves,
@@ -210,7 +211,7 @@ def began(resident: Resident, run: Run, messages: Sequence[Message], outcome: Ou
 
 def digest(inputs: Sequence[Input], request: Request) -> str:
     """What tells one request from another under the same key."""
-    said = json.dumps([[asdict(each) for each in inputs], request.to_json()], sort_keys=True, default=str)
+    said = json.dumps([[vars(each) for each in inputs], request.to_json()], sort_keys=True, default=str)
     return hashlib.sha256(said.encode()).hexdigest()
 
 

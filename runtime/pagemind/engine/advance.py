@@ -39,6 +39,7 @@ def advanced(view: View, draft: Draft, stored: Persisted, chain: Chain | None = 
             *(map(as_prompts, view.messages) if view.prompted is None else view.prompted),
             *map(as_prompts, draft.messages),
         ),
+        tokens=tokens(view) + sum(message.tokens for message in draft.messages),
         chain=chain,
         versions=None if draft.files or draft.shapes else versions(view, stored),
         archive_id=next((passage.archive_id for passage in draft.passages), view.archive_id),
@@ -51,6 +52,11 @@ def advanced(view: View, draft: Draft, stored: Persisted, chain: Chain | None = 
 def prompted(view: View) -> Iterable[tuple[PromptMessage, ...]]:
     """Each message of the view as the model reads it."""
     return map(as_prompts, view.messages) if view.prompted is None else view.prompted
+
+
+def tokens(view: View) -> int:
+    """What the messages of the view take."""
+    return sum(message.tokens for message in view.messages) if view.prompted is None else view.tokens
 
 
 def versions(view: View, stored: Persisted) -> Versions | None:

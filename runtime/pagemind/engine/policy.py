@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from pydantic import SecretStr, ValidationError
@@ -107,15 +107,23 @@ def policy_of(agent: Agent, reasoner: Reasoner) -> Policy:
     )
 
 
-def _frozen(spec: Json) -> str:
-    return json.dumps(spec, sort_keys=True)
+@dataclass(frozen=True)
+class _Frozen:
+    """A section of a definition, known by its text: every step asks for the same few."""
+
+    text: str
+    section: Json = field(compare=False)
 
 
-@lru_cache(256)
-def _model_spec(spec: str) -> ModelSpec:
-    return ModelSpec.model_validate_json(spec)
+def _frozen(section: Json) -> _Frozen:
+    return _Frozen(repr(section), section)
 
 
-@lru_cache(256)
-def _memory_spec(spec: str) -> MemorySpec:
-    return MemorySpec.model_validate_json(spec)
+@lru_cache(1024)
+def _model_spec(frozen: _Frozen) -> ModelSpec:
+    return ModelSpec.model_validate_json(json.dumps(frozen.section))
+
+
+@lru_cache(1024)
+def _memory_spec(frozen: _Frozen) -> MemorySpec:
+    return MemorySpec.model_validate_json(json.dumps(frozen.section))

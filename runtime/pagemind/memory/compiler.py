@@ -54,16 +54,18 @@ def compile_prompt(view: Resident, fixed: Fixed, how: Generation) -> Prompt:
     Segments are our own counts; ``correction`` is the server's.
     """
     messages = closed(view.messages)
-    prompted = map(as_prompts, messages) if view.prompted is None else view.prompted[: len(messages)]
+    prompted, tokens = view.prompted, view.tokens - sum(message.tokens for message in view.messages[len(messages) :])
+    if prompted is None:
+        prompted, tokens = tuple(map(as_prompts, messages)), sum(message.tokens for message in messages)
     return Prompt(
-        messages=(*head(fixed), *chain.from_iterable(prompted)),
+        messages=(*head(fixed), *chain.from_iterable(prompted[: len(messages)])),
         tools=fixed.tools,
         segments=Segments(
             system=fixed.system_tokens,
             tools=fixed.tools_tokens,
             blocks=fixed.snapshot_tokens,
             summary=fixed.summary_tokens,
-            messages=sum(message.tokens for message in messages),
+            messages=tokens,
             reserve=how.max_reply_tokens,
             correction=view.conversation.bias_tokens,
         ),

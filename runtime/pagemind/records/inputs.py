@@ -48,7 +48,8 @@ class Request:
 
     def to_json(self) -> Json:
         """The request as JSON, without what is not asked for."""
-        return {name: value for name, value in asdict(self).items() if value}
+        given = {name: value for name, value in vars(self).items() if value}
+        return {**given, "approvals": [asdict(each) for each in self.approvals]} if self.approvals else given
 
     @classmethod
     def from_json(cls, data: Json) -> Request:

@@ -43,7 +43,8 @@ class Resident:
     shelves: tuple[Shelf, ...] = field(default=(), kw_only=True)
     """The folders that it may read. Whoever changes them, or which files are open, gives the agent a new version, too."""
     prompted: tuple[tuple[PromptMessage, ...], ...] | None = field(default=None, kw_only=True)
-    """Each message as the model reads it, where the step before knew; and ``chain``, the digests of its prompt."""
+    """Each message as the model reads it, where the step before knew; ``tokens`` they take, ``chain`` its prompt's digests."""
+    tokens: int = field(default=0, kw_only=True)
     chain: Chain | None = field(default=None, kw_only=True)
     stored_tools: tuple[StoredTool, ...] = field(default=(), kw_only=True)
     """Those of the agent's tools that are rows. Whoever changes one gives its agents a new version, too."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import inspect
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.machinery import SourceFileLoader
@@ -23,6 +25,8 @@ __all__ = ["Effect", "Registry", "ToolProblem", "ToolSpec", "load_tools", "tool"
 
 Stamp = tuple[int, int]
 """A file's time of change in nanoseconds and its size."""
+Glance = tuple[tuple[str, str, Stamp], ...]
+"""Each tool file: its folder, its name, its stamp."""
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +83,8 @@ class Registry:
     problems: tuple[ToolProblem, ...]
     folders: tuple[Path, ...]
     files: Mapping[Path, ToolFile]
+    glance: Glance
+    """The files as they were found."""
 
     def __getitem__(self, name: str) -> ToolSpec:
         return self.tools[name]
@@ -105,10 +111,7 @@ class Registry:
 
     def refreshed(self) -> Registry:
         """This registry, or a newer one if a file came, went or changed since; only such files are loaded."""
-        stamps = _stamps(self.folders)
-        if stamps == {path: file.stamp for path, file in self.files.items()}:
-            return self
-        return _loaded(self.folders, stamps, self.files)
+        return self if _glance(self.folders) == self.glance else _loaded(self.folders, self.files)
 
 
 def load_tools(folders: Sequence[Path]) -> Registry:
@@ -118,10 +121,12 @@ def load_tools(folders: Sequence[Path]) -> Registry:
     Nothing that a file does wrong is raised: it stands in ``problems``. A folder that is not there is an empty one.
     """
     given = tuple(folder.resolve() for folder in folders)
-    return _loaded(given, _stamps(given), {})
+    return _loaded(given, {})
 
 
-def _loaded(folders: tuple[Path, ...], stamps: Mapping[Path, Stamp], known: Mapping[Path, ToolFile]) -> Registry:
+def _loaded(folders: tuple[Path, ...], known: Mapping[Path, ToolFile]) -> Registry:
+    glance = _glance(folders)
+    stamps = {Path(folder) / name: stamp for folder, name, stamp in glance}
     files = {
         path: known[path] if path in known and known[path].stamp == stamp else _load_file(path, stamp)
         for path, stamp in stamps.items()
@@ -134,19 +139,22 @@ def _loaded(folders: tuple[Path, ...], stamps: Mapping[Path, Stamp], known: Mapp
             problems.append(_problem(spec, f"{earlier.path.name} has a tool {spec.name} too. Fix: rename one of them."))
         else:
             tools[spec.name] = spec
-    return Registry(tools, tuple(problems), folders, files)
+    return Registry(tools, tuple(problems), folders, files, glance)
 
 
-def _stamps(folders: Sequence[Path]) -> dict[Path, Stamp]:
+def _glance(folders: Sequence[Path]) -> Glance:
     """Every tool file with its stamp, in the order of loading; one that vanishes meanwhile is left out."""
-    stamps: dict[Path, Stamp] = {}
-    for path in (path for folder in folders for path in sorted(folder.glob("*.py")) if not path.name.startswith((".", "_"))):
-        try:
-            status = path.stat()
-        except OSError:
-            continue
-        stamps[path] = (status.st_mtime_ns, status.st_size)
-    return stamps
+    return tuple((str(folder), *each) for folder in folders for each in sorted(_files(folder)))
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Stamp]]:
+    # Each run looks: this takes a tenth of what `Path.glob` and a `Path` for each file do.
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(".py") and not entry.name.startswith((".", "_")):
+                with suppress(OSError):
+                    status = entry.stat()
+                    yield entry.name, (status.st_mtime_ns, status.st_size)
 
 
 def _load_file(path: Path, stamp: Stamp) -> ToolFile:
