@@ -11,6 +11,7 @@ from pagemind.engine.kernel import Kernel
 from pagemind.engine.recall import recall_passages
 from pagemind.errors import EmptyPassage, PassageTooLong
 from pagemind.records import Json, Passage, PassageHit, now
+from pagemind.records.base import record_of
 from pagemind.records.text import clean_text
 from pagemind.store import agents, archives, passages
 from pagemind.store.inserts import insert_for_agent, insert_many
@@ -82,15 +83,16 @@ def made(kernel: Kernel, draft: Draft, source: str, at: datetime) -> Passage:
     limit = kernel.settings.message_limit_chars
     if len(text) > limit:
         raise PassageTooLong(length=f"{len(text):,}", limit=f"{limit:,}")
-    return Passage(
-        tenant_id=kernel.database.tenant_id,
-        archive_id=NOWHERE,
-        text=text,
-        tags=list(dict.fromkeys(clean_text(tag) for tag in draft.tags)),
-        source=source,
-        extra=draft.extra or {},
-        created_at=draft.created_at or at,
-    )
+    values = {
+        "tenant_id": kernel.database.tenant_id,
+        "archive_id": NOWHERE,
+        "text": text,
+        "tags": list(dict.fromkeys(clean_text(tag) for tag in draft.tags)),
+        "source": source,
+        "extra": draft.extra or {},
+        "created_at": draft.created_at or at,
+    }
+    return record_of(Passage, values)
 
 
 async def search(kernel: Kernel, wanted: Wanted) -> list[tuple[Passage, float]]:
@@ -128,14 +130,15 @@ async def search(kernel: Kernel, wanted: Wanted) -> list[tuple[Passage, float]]:
 
 def found_passage(kernel: Kernel, hit: PassageHit) -> Passage:
     """The passage that a search found."""
-    return Passage(
-        tenant_id=kernel.database.tenant_id,
-        id=hit.id,
-        archive_id=hit.archive_id or NOWHERE,
-        text=hit.text,
-        tags=list(hit.tags),
-        source=hit.source,
-        file_id=hit.file_id,
-        extra=hit.extra,
-        created_at=hit.created_at,
-    )
+    values = {
+        "tenant_id": kernel.database.tenant_id,
+        "id": hit.id,
+        "archive_id": hit.archive_id or NOWHERE,
+        "text": hit.text,
+        "tags": list(hit.tags),
+        "source": hit.source,
+        "file_id": hit.file_id,
+        "extra": hit.extra,
+        "created_at": hit.created_at,
+    }
+    return record_of(Passage, values)

@@ -16,8 +16,9 @@ from typing import cast
 from pagemind.engine.documents import Unreadable, text_of
 from pagemind.engine.kernel import Kernel
 from pagemind.errors import StoreError
-from pagemind.memory.chunks import chunks_of
-from pagemind.records import File, FileState, Passage, now
+from pagemind.memory.chunks import Chunk, chunks_of
+from pagemind.records import File, FileState, Json, Passage, now
+from pagemind.records.base import record_of
 from pagemind.store import files, folders
 from pagemind.store.inserts import insert_many
 from pagemind.toolbox.threads import in_thread
@@ -95,19 +96,16 @@ async def take_in(kernel: Kernel) -> bool:
 def pieces_of(file: File, text: str) -> list[Passage]:
     """The passages that a file becomes, each with the lines that it came from; they stand in its order."""
     began = now()
+    of_file = {"tenant_id": file.tenant_id, "archive_id": file.folder_id, "source": file.name, "file_id": file.id}
     return [
-        Passage(
-            tenant_id=file.tenant_id,
-            archive_id=file.folder_id,
-            text=chunk.text,
-            source=file.name,
-            file_id=file.id,
-            extra={
-                "first_line": chunk.first_line,
-                "last_line": chunk.last_line,
-                **({"heading": chunk.heading} if chunk.heading else {}),
-            },
-            created_at=began + timedelta(microseconds=n),
+        record_of(
+            Passage, {**of_file, "text": chunk.text, "extra": place(chunk), "created_at": began + timedelta(microseconds=n)}
         )
         for n, chunk in enumerate(chunks_of(text))
     ]
+
+
+def place(chunk: Chunk) -> Json:
+    """Where the chunk stands in its file."""
+    heading = {"heading": chunk.heading} if chunk.heading else {}
+    return {"first_line": chunk.first_line, "last_line": chunk.last_line, **heading}

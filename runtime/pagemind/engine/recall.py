@@ -18,6 +18,7 @@ from pagemind.store.passages import Lacking, Within
 POOL = 100
 """How many candidates each signal names."""
 FILLED_AT_ONCE = 64
+FILL_SECONDS = 5.0
 
 
 async def recall_passages(
@@ -75,12 +76,11 @@ def unspoken(found: Sequence[PassageHit], best: Sequence[PassageHit]) -> list[Pa
 async def fill(kernel: Kernel, fresh: Sequence[Lacking]) -> None:
     """Give vectors to what was stored just now, so that it is found by its meaning at once.
 
-    The indexer would, too, in its own time. An embedder that takes longer than a query may, or fails, is not waited for: then
-    words must do.
+    The indexer would, too, in its own time. An embedder that takes longer, or fails, is not waited for: then words must do.
     """
     model = kernel.embedder.name
     try:
-        async with asyncio.timeout(kernel.settings.embed_seconds):
+        async with asyncio.timeout(FILL_SECONDS):
             vectors = await kernel.embedder.embed([each.text for each in fresh], kind="document")
     except (EmbedderError, TimeoutError):
         return
