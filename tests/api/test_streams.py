@@ -243,3 +243,12 @@ def test_a_stream_goes_on_after_the_server_was_killed(home: Path, tmp_path: Path
     assert [message.message_type for message in kept] == [
         "system_message", "user_message", "tool_call_message", "tool_return_message", "assistant_message",
     ]  # fmt: skip
+
+
+def test_a_stream_can_be_found_by_its_message(server: Served, provider: Provider, client: Letta, agent: str) -> None:
+    conversation = client.conversations.create(agent_id=agent)
+    provider.will(says("First."), says("Second."))
+    for number in (1, 2):
+        message: Any = {"role": "user", "content": "hello", "otid": f"o-{number}"}
+        list(client.conversations.messages.create(conversation.id, messages=[message], background=True))
+    assert words(data(lines(f"{server.url}/v1/conversations/{conversation.id}/stream", {"otid": "o-1"}))) == "First."

@@ -102,6 +102,13 @@ def spoken_anywhere() -> Select[Message]:
     return select(Message).where(col(Message.seq).is_not(None), col(Message.role) != Role.notice)
 
 
+async def run_of_otid(session: AsyncSession, conversation_id: UUID, otid: str) -> UUID | None:
+    """The newest run of the conversation that was sent a message under that id of the sender's own; None if there is none."""
+    query = select(col(Message.run_id)).where(col(Message.conversation_id) == conversation_id, col(Message.otid) == otid)
+    newest = query.where(col(Message.run_id).is_not(None)).order_by(col(Message.created_at).desc()).limit(1)
+    return (await session.execute(newest)).scalar_one_or_none()
+
+
 async def of_run(session: AsyncSession, run_id: UUID) -> list[Message]:
     """The run's messages, its input first."""
     query = select(Message).where(col(Message.run_id) == run_id, col(Message.role) != Role.notice)

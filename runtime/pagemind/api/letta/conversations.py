@@ -30,7 +30,7 @@ from pagemind.api.values import Metadata, Moment, Words
 from pagemind.engine.preview import recompile
 from pagemind.errors import ConversationBusy, UnknownRecord
 from pagemind.records import Conversation, Run, now
-from pagemind.store import blocks, conversation_lists, conversations, runs
+from pagemind.store import blocks, conversation_lists, conversations, messages, runs
 from pagemind.store.conversation_lists import ConversationFilter, ConversationOrder
 from pagemind.store.keyset import Slice
 
@@ -302,8 +302,9 @@ async def stream_conversation(
     asked = asked or StreamRequest()
     found = await existing(here, conversation_id, asked.agent_id)
     async with here.transaction() as session:
-        if asked.run_id:
-            run: Run | None = await known_run(session, asked.run_id)
+        sent = await messages.run_of_otid(session, found.id, asked.otid) if asked.otid and not asked.run_id else None
+        if asked.run_id or sent:
+            run: Run | None = await known_run(session, asked.run_id or wire_id("run", sent or found.id))
         else:
             newest = await runs.recent(session, conversation_id=found.id, limit=50)
             run = next((each for each in newest if not is_over(each) or is_background(each)), None)
