@@ -137,6 +137,8 @@ class Compacted:
     milliseconds: float = 0.0
     prompt_tokens: int = 0
     cached_tokens: int = 0
+    summary: str = ""
+    """What stands for the messages, of a compaction within a run."""
     type: Literal["compacted"] = "compacted"
 
 

@@ -96,7 +96,8 @@ def beginning(view: Resident, window: Window, plan: Eviction, values: Json, summ
 
 async def roll_in_run(kernel: Kernel, job: Job, view: Resident, values: Json, epoch: Epoch) -> None:
     """Begin the epoch in the middle of a run."""
-    epoch.run_id, event = job.run_id, compacted(epoch)
+    epoch.run_id = job.run_id
+    event = replace(compacted(epoch), summary=values["summary"])
     async with kernel.database.transaction() as session:
         fenced = await runs.fence(session, job.run_id, job.epoch, events=runs.events_after(1))
         await write(session, view, values, epoch)

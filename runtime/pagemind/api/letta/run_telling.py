@@ -260,7 +260,7 @@ class Teller:
         happened = head(message_id, date, "event_message", otid(message_id, 0), None, self.run_id)
         yield self._seq * UNIT, {**happened, "event_type": "compaction", "event_data": stats}
         summary = head(message_id, date, "summary_message", otid(message_id, 1), None, self.run_id)
-        words = f"Messages #{event.first_seq} to #{event.last_seq} were paged out behind a summary."
+        words = event.summary or f"Messages #{event.first_seq} to #{event.last_seq} were paged out behind a summary."
         yield self._seq * UNIT + 1, {**summary, "summary": words, "compaction_stats": stats}
 
 
