@@ -348,8 +348,14 @@ async def test_hostile_texts_are_stored_clean(chat: Bench) -> None:
     file = agent_file(name="a/b:\x00c", tags=["x\x00"], timezone="Mars/Base", metadata={"k\x00": "v\x00"})
     file["blocks"][0] |= {"label": "hu\nman", "value": "nul \x00 half \ud83d", "limit": 0}
     file["tools"].append(tool("tool-4", "beam", "custom", source_code="export const beam = 1", source_type="typescript"))
+    file["tools"].append(tool("tool-5", "two words", "custom", source_code="x"))
+    file["tools"].append(tool("tool-6", "archival_memory_insert", "custom", source_code="def archival_memory_insert(): ..."))
+    file["agents"][0] |= {"max_files_open": -1, "per_file_view_window_char_limit": 2**60}
     result = await brought(chat, file)
     [agent] = result.agents
+    assert {"max_files_open", "per_file_view_window_char_limit"}.isdisjoint(agent.extra)
+    assert "can call" in why(result, "tool 'two words'")
+    assert "built-in" in why(result, "tool archival_memory_insert")
     assert (agent.name, agent.tags, agent.extra["metadata"]) == ("a-b-c", ["x"], {"k": "v"})
     assert "timezone" not in agent.extra
     bundle = await out(chat, agent)

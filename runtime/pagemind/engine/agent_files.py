@@ -55,6 +55,7 @@ from pagemind.store.keyset import Slice
 
 PAGED_OUT = "Earlier messages, from before the agent was moved here."
 """The summary of what is paged out at once, where none came along."""
+BUILT_IN = "a built-in tool has that name; the agent calls that one"
 PAGE = 5_000
 
 
@@ -143,6 +144,7 @@ async def bring_in(kernel: Kernel, bundle: Bundle, *, author: str, override_tool
         fresh = [member for member in members if member.agent.id not in known]
         own_tools = [tool for tool in bundle.tools if tool.name not in kernel.registry]
         tools, left_out = await keep_tools(session, own_tools, override=override_tools)
+        left_out += [LeftOut(f"tool {tool.name}", BUILT_IN) for tool in bundle.tools if tool.name in kernel.registry]
         standing = await bundles.known(session, Block, [block.id for block in bundle.blocks])
         new_blocks = [block for block in bundle.blocks if block.id not in standing]
         await blocks.add(session, new_blocks, author=author)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -31,12 +32,16 @@ from pagemind.engine.agent_files import Bundle, LeftOut, Member, Shelf, Talk
 from pagemind.errors import BadAgentFile
 from pagemind.memory.rules import Rule
 from pagemind.records import Agent, Archive, Block, Conversation, Json, Passage, StoredTool, ToolKind, now
+from pagemind.records.base import record_of
 from pagemind.records.text import clean_text
 
 SHOWN_PROBLEMS = 5
 COPY = "_copy"
+NO_ARGUMENTS: Json = {"type": "object", "properties": {}}
 UNNAMED = "unnamed"
 CUSTOM = "custom"
+MOST_OPEN, MOST_VIEW_CHARS = 1000, 10_000_000
+USABLE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MCP = "external_mcp"
 PYTHON = ("python", "json", None)
 """Source types of tools in Python: Letta gives ``json`` to those made without one."""
@@ -109,12 +114,13 @@ def bundle_of(
 ) -> Bundle:
     """What is in the file. BadAgentFile where an agent names a block, tool or message that is not there."""
     reading = Reading(file, tenant_id, ids or new_ids(), wishes, origin)
-    members = [reading.member(agent) for agent in file.agents]
+    shelves = [reading.shelf(agent) for agent in file.agents]
+    members = [reading.member(agent, shelf) for agent, shelf in zip(file.agents, shelves, strict=True)]
     return Bundle(
         members=members,
         blocks=[reading.block(block) for block in file.blocks],
         tools=[tool for tool in map(reading.tool, file.tools) if tool is not None],
-        shelves=[shelf for shelf in map(reading.shelf, file.agents) if shelf.passages],
+        shelves=[shelf for shelf in shelves if shelf.passages],
         drawers=[drawer_of(source, file.files, tenant_id, reading.ids, origin) for source in file.sources],
         left_out=[*reading.left_out, *around(file)],
     )
@@ -138,15 +144,14 @@ class Reading:
     origin: str
     left_out: list[LeftOut] = field(default_factory=list[LeftOut])
 
-    def member(self, given: FileAgent) -> Member:
+    def member(self, given: FileAgent, shelf: Shelf | None = None) -> Member:
         """An agent with its conversation."""
         agent = self.agent(given)
         block_ids = [self.ids(f"block/{each}") for each in known(given.block_ids, self.file.blocks, "block", given)]
-        shelf = self.shelf(given)
         return Member(
             agent=agent,
             block_ids=list(dict.fromkeys(block_ids)),
-            archive_ids=[shelf.archive.id] if shelf.passages else [],
+            archive_ids=[shelf.archive.id] if shelf and shelf.passages else [],
             folder_ids=[self.ids(f"folder/{each}") for each in given.source_ids or ()],
             talks=[self.talk(given, agent)],
         )
@@ -189,8 +194,8 @@ class Reading:
             "response_format": given.response_format,
             "timezone": zone,
             "message_buffer_autoclear": given.message_buffer_autoclear,
-            "max_files_open": given.max_files_open,
-            "per_file_view_window_char_limit": given.per_file_view_window_char_limit,
+            "max_files_open": within(given.max_files_open, MOST_OPEN),
+            "per_file_view_window_char_limit": within(given.per_file_view_window_char_limit, MOST_VIEW_CHARS),
             "hidden": given.hidden,
         }
         return {name: value for name, value in kept.items() if value is not None}
@@ -260,11 +265,15 @@ class Reading:
             self.leave_out(f"tool {given.name}", "it is on an MCP server; register the server here and attach the tool")
         if given.tool_type not in (CUSTOM, None) or not given.source_code:
             return None
+        if not USABLE_NAME.fullmatch(given.name):
+            self.leave_out(f"tool {given.name[:100]!r}", "its name is none that a model can call")
+            return None
         if given.source_type not in PYTHON:
             self.leave_out(f"tool {given.name}", f"its source is {given.source_type}, and tools here are Python")
             return None
         schema: Any = given.json_schema.get("parameters")
-        parameters: Json = cast("Json", schema) if isinstance(schema, dict) else {"type": "object", "properties": {}}
+        asked = cast("Json", schema) if isinstance(schema, dict) else {}
+        parameters = asked if asked.get("type") == "object" else NO_ARGUMENTS
         kept = {"origin": f"{self.origin}/{given.id}", "source_type": given.source_type}
         return StoredTool(
             tenant_id=self.tenant_id,
@@ -291,15 +300,18 @@ class Reading:
         return Shelf(
             archive,
             [
-                Passage(
-                    tenant_id=self.tenant_id,
-                    id=self.ids(f"passage/{given.id}/{place}"),
-                    archive_id=archive.id,
-                    text=passage.text,
-                    tags=list(dict.fromkeys(clean_text(tag) for tag in passage.tags or ())),
-                    source=passage.source or self.origin,
-                    extra=passage.metadata or {},
-                    created_at=passage.created_at or now(),
+                record_of(
+                    Passage,
+                    {
+                        "tenant_id": self.tenant_id,
+                        "id": self.ids(f"passage/{given.id}/{place}"),
+                        "archive_id": archive.id,
+                        "text": passage.text,
+                        "tags": list(dict.fromkeys(clean_text(tag) for tag in passage.tags or ())),
+                        "source": passage.source or self.origin,
+                        "extra": passage.metadata or {},
+                        "created_at": passage.created_at or now(),
+                    },
                 )
                 for place, passage in enumerate(own)
             ],
@@ -308,6 +320,11 @@ class Reading:
     def leave_out(self, what: str, why: str) -> None:
         """Note what does not come along."""
         self.left_out.append(LeftOut(what, why))
+
+
+def within(value: int | None, most: int) -> int | None:
+    """The value, if it is one from 0 to ``most``."""
+    return value if value is not None and 0 <= value <= most else None
 
 
 def known(ids: Sequence[str] | None, there: Sequence[FileBlock] | Sequence[FileTool], kind: str, agent: FileAgent) -> list[str]:

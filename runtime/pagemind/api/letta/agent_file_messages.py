@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pagemind.api.letta.agent_file_schema import FileAgent, FileMessage, FileReturn
 from pagemind.api.letta.history import OLD_KINDS, Content, NewId, as_text, content_of, is_prompt, mended, returned, said
 from pagemind.records import Conversation, Json, Message, Role, now
+from pagemind.records.base import record_of
 from pagemind.records.text import clean_text
 
 EARLIER = "What was said before, in short: "
@@ -39,7 +40,8 @@ class Sitting:
         """A message; those of one of Letta's have ids of their own."""
         place = f"message/{self.agent.id}/{given.id}" + (f"/{part}" if part else "")
         self.count += 1
-        return Message.model_validate(
+        return record_of(
+            Message,
             {
                 "tenant_id": self.conversation.tenant_id,
                 "id": self.ids(place),
@@ -48,7 +50,7 @@ class Sitting:
                 "content": content,
                 "created_at": given.created_at or self.began + timedelta(microseconds=self.count),
                 **more,
-            }
+            },
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Annotated, Any
 
@@ -72,7 +73,9 @@ async def import_agents(
         model=model or override_model_handle,
         embedding=embedding or override_embedding_handle or x_override_embedding_model,
     )
-    bundle = bundle_of(parse(await file.read(MOST_BYTES + 1)), here.tenant_id, wishes=wishes)
+    content = await file.read(MOST_BYTES + 1)
+    # A file of some megabytes takes a second, in which nobody else should have to wait.
+    bundle = await asyncio.to_thread(lambda: bundle_of(parse(content), here.tenant_id, wishes=wishes))
     brought = await bring_in(here.runtime.kernel, bundle, author=here.author, override_tools=override_existing_tools)
     here.runtime.index_soon()
     return {"agent_ids": [wire_id("agent", agent.id) for agent in brought.agents]}
