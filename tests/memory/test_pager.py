@@ -74,3 +74,20 @@ def test_an_exchange_that_is_smaller_than_its_summary_stays() -> None:
 
 def test_the_watermarks_stand_in_order() -> None:
     assert (BUDGET.low, BUDGET.cold, BUDGET.early, BUDGET.high, BUDGET.capacity) == (400, 650, 800, 900, 900)
+
+
+def test_where_no_run_made_the_messages_each_input_begins_an_exchange() -> None:
+    roles = [Role.system, Role.user, Role.assistant, Role.tool, Role.assistant, Role.user, Role.assistant]
+    came = [
+        Message(tenant_id=TENANT, conversation_id=CONVERSATION, role=role, seq=place) for place, role in enumerate(roles, 1)
+    ]
+    here = [
+        Message(tenant_id=TENANT, conversation_id=CONVERSATION, run_id=UUID(int=1), role=role, seq=place)
+        for place, role in enumerate([Role.user, Role.user, Role.assistant], 8)
+    ]
+    assert [[message.seq for message in exchange] for exchange in exchanges([*came, *here])] == [
+        [1],
+        [2, 3, 4, 5],
+        [6, 7],
+        [8, 9, 10],
+    ]
