@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 
 from pagemind.api import documents
 from pagemind.api.app import ROUTERS
+from pagemind.api.dispatch import all_routes
 from pagemind.api.letta import refused
 
 GUIDE = Path(__file__).parents[2] / "docs" / "server.md"
@@ -27,7 +28,7 @@ CALL = re.compile(
 def routes() -> Iterator[APIRoute]:
     for module in ROUTERS:
         if module not in (documents, refused):
-            yield from (route for route in module.router.routes if isinstance(route, APIRoute))
+            yield from (route for route in all_routes(module.router) if isinstance(route, APIRoute))
 
 
 def methods(route: APIRoute) -> set[str]:

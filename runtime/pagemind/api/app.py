@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from pagemind import __version__
 from pagemind.api import documents, health
 from pagemind.api.bodies import Bodies
-from pagemind.api.dispatch import Dispatch
+from pagemind.api.dispatch import Dispatch, all_routes
 from pagemind.api.door import Door
 from pagemind.api.front import Answered, Front
 from pagemind.api.guards import Guard, Reach, is_loopback
@@ -118,7 +118,7 @@ def make_app(tenancies: Tenancies, settings: Settings, *, host: str = "127.0.0.1
         app.add_exception_handler(Exception, answer_unknown)
         return app
 
-    app = Dispatch([route for router in routers for route in router.routes], part)
+    app = Dispatch([route for router in routers for route in all_routes(router)], part)
     door = Door(Bodies(app, settings), tenancies, settings, always_locked=not is_loopback(host))
     return Front(Guard(door, Reach.of(settings, host)), metrics, most=settings.serve_requests, tell=tell)
 

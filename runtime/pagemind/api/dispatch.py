@@ -6,9 +6,9 @@ route. Routes are told apart by the second and the fourth part of their paths: `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -49,6 +49,16 @@ class Dispatch:
         if key not in self._apps:
             self._apps[key] = self._make([route for route in self._routes[key[0]] if may_be(parts_of(route.path), key[1])])
         return self._apps[key]
+
+
+def all_routes(router: APIRouter) -> Iterator[BaseRoute]:
+    """The router's routes, and those of the routers that it includes."""
+    for route in router.routes:
+        included = getattr(route, "original_router", None)
+        if isinstance(included, APIRouter):
+            yield from all_routes(included)
+        else:
+            yield route
 
 
 def parts_of(path: str) -> list[str]:
