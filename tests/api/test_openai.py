@@ -187,6 +187,22 @@ def test_the_same_key_says_it_once(openai_client: OpenAI, provider: Provider, ag
         ask(openai_client, agent, "Something else.", extra_headers=key)
 
 
+def test_the_clients_own_repetition_joins_the_run_of_its_first_try(
+    openai_client: OpenAI, provider: Provider, agent: str
+) -> None:
+    provider.will(says("Yes."))
+    first = ask(openai_client, agent, "Only once.")
+    second = ask(openai_client, agent, "Only once.", extra_headers={"x-stainless-retry-count": "1"})
+    assert (first.id, len(provider.asked)) == (second.id, 1)
+    assert ask(openai_client, agent, "Only once.").id != first.id
+
+
+def test_a_reply_that_is_cut_off_says_so(openai_client: OpenAI, provider: Provider, agent: str) -> None:
+    provider.will(streams(delta(content="This is cut"), delta("length")))
+    answer = ask(openai_client, agent, "Talk on.")
+    assert (answer.choices[0].message.content, answer.choices[0].finish_reason) == ("This is cut", "length")
+
+
 def test_a_response_is_a_run_that_can_be_read_again(openai_client: OpenAI, provider: Provider, agent: str) -> None:
     provider.will(says("Good morning."))
     made = openai_client.responses.create(model=agent, input="Hello!", metadata={"from": "a test"})

@@ -6,12 +6,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy.exc import DataError
 
 from pagemind.definitions.export import definition_of, to_yaml
 from pagemind.definitions.loader import Source, load_text
 from pagemind.engine.apply import apply, plan_all, read_agent
-from pagemind.errors import PagemindError
+from pagemind.errors import PagemindError, UnstorableValue
 from pagemind.records import Agent, Block, BlockRevision, Rewrite, edit_to_json
 from pagemind.settings import Settings
 from pagemind.store import agents, blocks
@@ -141,7 +140,7 @@ async def test_a_plan_changes_nothing(database: Database) -> None:
 async def test_of_several_files_all_are_applied_or_none(database: Database) -> None:
     bob = file(ADA.replace("name: ada", "name: bob"), "bob.yaml")
     broken = bob.definition.model_copy(update={"description": "a\x00b"})
-    with pytest.raises(DataError):
+    with pytest.raises(UnstorableValue):
         await apply(database, [file(ADA), Source(bob.path, broken)])
     async with database.transaction() as session:
         assert await agents.all(session) == []

@@ -32,6 +32,8 @@ from pagemind.store.opening import Opened, Opening, Outcome
 # English has about four characters a token, other languages fewer: a longer text does not fit the window.
 CHARS_PER_TOKEN = 4
 NOTHING_ELSE = Request()
+REJOIN_SECONDS = 15 * 60.0
+"""How long after its first try a client may come back with the same request."""
 TRIES = 5
 """How often something in the conversation may have changed between reading it and writing to it."""
 COUNT_SECONDS = 0.05

@@ -31,7 +31,9 @@ async def draft_plain(turn: Turn) -> Draft:
     """A reply in words: it is the last of its run, unless a rule wants a tool called before and there is a step left for it."""
     message, due = await assistant(turn, turn.thought.reply), turn.ruling.missing()
     if not due or turn.view.run.steps + 1 >= turn.view.run.limits["max_steps"]:
-        return drafted(turn, [message], [replied(message)], ended=ending(StopReason.end_turn))
+        cut_off = turn.thought.reply.finish_reason == "length"
+        reason = StopReason.max_tokens if cut_off else StopReason.end_turn
+        return drafted(turn, [message], [replied(message)], ended=ending(reason))
     note = said(turn.job, turn.thought.step_id, Role.notice, turn.kernel.prose.required(due))
     note.tokens = await turn.kernel.count_added(as_prompt(note))
     return drafted(turn, [message, note], [replied(message)], ended={"attempts": 0})

@@ -73,10 +73,7 @@ async def list_runs(
     """A page of the runs, the newest first."""
     asked = replace(asked, descending=False) if ascending else asked
     async with here.transaction() as session:
-        try:
-            found = await run_lists.page(session, wanted, asked)
-        except UnknownRecord as error:
-            raise not_found("run", str(error)) from None
+        found = await run_lists.page(session, wanted, asked)
     return [run_json(run) for run in found]
 
 

@@ -18,15 +18,13 @@ from pagemind.api.letta.message_json import Json, Showing, wire_json
 from pagemind.api.letta.model_json import model_named
 from pagemind.api.letta.run_telling import Manner, Teller
 from pagemind.api.problems import Problem, bad_request, conflict, not_found
-from pagemind.engine.accept import known
+from pagemind.engine.accept import REJOIN_SECONDS, known
 from pagemind.engine.policy import Limits
 from pagemind.errors import PendingApproval, UnknownAgent, UnknownApproval, UnknownRecord
 from pagemind.records import Approval, Run, RunState
 from pagemind.records.view import Resident
 from pagemind.store import messages
 
-REJOIN_SECONDS = 15 * 60.0
-"""How long after its first try a client may come back with the same request."""
 KEY_CHARS = 200
 CONFIG = "request_config"
 ONLY_STREAMED = "{name} says how to stream, and streaming is false: set streaming to true, or leave {name} out."

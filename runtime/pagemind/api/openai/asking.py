@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from pagemind.api.here import Here
 from pagemind.api.openai.content import Bounded
+from pagemind.engine.accept import REJOIN_SECONDS
 from pagemind.records import Input, Json, Request, Run
 
 LEAST_REPLY_TOKENS = 16
@@ -69,4 +70,11 @@ async def accepted(
 ) -> Run:
     """Take the request in, once: a repeated one joins the run of the first. ``kept`` is given back with the run."""
     said = [replace(each, sender=sender) for each in inputs]
-    return await here.runtime.accept(conversation_id, said, request=request, idempotency_key=once.key, extra=kept)
+    return await here.runtime.accept(
+        conversation_id,
+        said,
+        request=request,
+        idempotency_key=once.key,
+        extra=kept,
+        rejoin_seconds=REJOIN_SECONDS if once.retried else 0.0,
+    )

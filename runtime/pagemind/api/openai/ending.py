@@ -27,7 +27,8 @@ async def waiting_calls(here: Here, run: Run, ended: Ended) -> list[Waiting]:
         return []
     async with here.transaction() as session:
         pending = await messages.pending(session, run.conversation_id)
-    return [Waiting(call["id"], call["name"], call["arguments"]) for call in (pending.calls or () if pending else ())]
+    asked = pending.calls or () if pending else ()
+    return [Waiting(call["id"], call["name"], call["arguments"]) for call in asked if call.get("waits")]
 
 
 @dataclass(frozen=True)
