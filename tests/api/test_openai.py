@@ -36,7 +36,7 @@ def openai_client(server: Served) -> Generator[OpenAI]:
 @pytest.fixture
 def agent(client: Letta) -> str:
     """The id of a fresh agent, as the name of a model."""
-    made = client.agents.create(
+    made: Any = client.agents.create(
         name="ada", model="openai/m", embedding="openai/e", memory_blocks=[{"label": "human", "value": "Nothing is known."}]
     )
     return made.id
