@@ -87,9 +87,9 @@ async def serve(
 
 async def facts(runtime: Runtime) -> dict[str, str]:
     """What one may want to know of a server that starts."""
-    locked = await any_key(runtime.kernel.database)
+    locked, agents = await any_key(runtime.kernel.database), len(await runtime.agents())
     return {
-        "agents": counted(len(await runtime.agents()), "agent"),
+        "agents": counted(agents, "agent") if agents else "none yet: POST /v1/agents makes one, and so does pagemind chat",
         "reasoner": safe_text(runtime.reasoner.name),
         "keys": "needed by every request" if locked else "none yet: who is on this machine may do everything",
     }

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pagemind.api.ids import optional_id, wire_id
 from pagemind.api.times import message_date
+from pagemind.engine.drafts import UNREADABLE
 from pagemind.records import Json, Message, Role
 
 KINDS = (
@@ -161,7 +162,7 @@ def reply_parts(reply: Reply, showing: Showing) -> list[Json]:
     parts: list[Json] = []
     if reply.reasoning:
         parts.append(thinking(reply, 0, reply.reasoning))
-    if reply.text.strip():
+    if reply.text.strip() and reply.text != UNREADABLE:
         parts.append(reply.part("assistant_message", len(parts), content=reply.text))
     return [*parts, *call_parts(reply, showing, len(parts))]
 
