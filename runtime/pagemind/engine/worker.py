@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import timedelta
@@ -25,6 +26,7 @@ from pagemind.store.liveness import Liveness
 log = logging.getLogger(__name__)
 
 POLL = timedelta(seconds=0.5)
+STARTS_AT_ONCE = 4
 # Between two tries at a run whose store is out of reach.
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=0.5), timedelta(seconds=10)
 # A run that was claimed this often without a step to show for it takes its worker down with it: it is failed instead.
@@ -51,6 +53,8 @@ class Worker:
         self._jobs: dict[UUID, Job] = {}
         self._carrying: dict[UUID, asyncio.Task[None]] = {}
         self._promised: dict[UUID, bool] = {}
+        self._starting: deque[Job] = deque()
+        self._pacing = False
         self.liveness = liveness or Liveness(kernel.database, uuid4())
         self._shares_liveness = liveness is not None
         self._wake = asyncio.Event()
@@ -96,10 +100,24 @@ class Worker:
         if start is not None:
             self._kernel.hub.publish(run.id, RunStarted(run_id=run.id, epoch=run.epoch), run.events)
         job = self._hold(Job.of(run, self._kernel.hub, start))
-        if self._group is None:  # this worker is being stopped: the next takes the run up
-            self._drop(job)
-        else:
-            self._carrying[run.id] = self._group.create_task(self._look_after(job))
+        self._starting.append(job)
+        if not self._pacing:
+            self._start(1)
+
+    def _start(self, most: int = STARTS_AT_ONCE) -> None:
+        """Begin with some of the runs that were taken; the others follow when all else has had its turn.
+
+        To begin is a millisecond of work or two: of hundreds at once, streams that go on already would feel it.
+        """
+        starting = [self._starting.popleft() for _ in range(min(most, len(self._starting)))]
+        for job in starting:
+            if self._group is None:  # this worker is being stopped: the next takes the run up
+                self._drop(job)
+            else:
+                self._carrying[job.run_id] = self._group.create_task(self._look_after(job))
+        self._pacing = bool(starting)
+        if self._pacing:
+            asyncio.get_running_loop().call_soon(self._start)
 
     def withdraw(self, run_id: UUID) -> None:
         """The run needs no hand, or waits to be claimed like others."""

@@ -28,7 +28,7 @@ from pagemind.store.failures import store_errors
 Row = tuple[Any, ...]
 Connect = Callable[[], Awaitable[AsyncConnection[Row]]]
 
-MOST_AT_ONCE = 128
+MOST_AT_ONCE = 32
 FIRST_ELEMENTS = 200
 """After so many elements a connection is made anew, then after twice as many, and so on. A session keeps its plans, those of
 the checks of references among them, and while a table is nearly empty every index of it looks as good as any other."""
