@@ -36,15 +36,13 @@ def openai_client(server: Served) -> Generator[OpenAI]:
 @pytest.fixture
 def agent(client: Letta) -> str:
     """The id of a fresh agent, as the name of a model."""
-    made: Any = client.agents.create(
-        name="ada", model="openai/m", embedding="openai/e", memory_blocks=[{"label": "human", "value": "Nothing is known."}]
-    )
-    return made.id
+    blocks: Any = [{"label": "human", "value": "Nothing is known."}]
+    return client.agents.create(name="ada", model="openai/m", embedding="openai/e", memory_blocks=blocks).id
 
 
 def ask(client: OpenAI, agent: str, *said: str, **more: Any) -> Any:
-    messages: Any = [{"role": "user", "content": text} for text in said]
-    return client.chat.completions.create(model=agent, messages=messages, **more)
+    create: Any = client.chat.completions.create
+    return create(model=agent, messages=[{"role": "user", "content": text} for text in said], **more)
 
 
 def prompt(provider: Provider, index: int = -1) -> list[dict[str, Any]]:
