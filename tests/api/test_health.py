@@ -121,7 +121,7 @@ def test_it_greets_with_what_one_needs_to_know(tmp_path: Path) -> None:
         greeting += process.stdout.readline().decode()
     process.terminate()
     process.communicate(timeout=60)
-    for words in ("0 agents", "demo reasoner", "none yet", f"{url}/docs"):
+    for words in ("none yet: POST", "demo reasoner", "none yet", f"{url}/docs"):
         assert words in greeting
 
 

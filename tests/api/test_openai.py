@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import struct
+import time
 from collections.abc import Generator
 from typing import Any
 
@@ -252,6 +253,7 @@ def test_a_response_in_the_background_is_read_until_it_is_there(openai_client: O
         made = openai_client.responses.retrieve(made.id)
         if made.status == "completed":
             break
+        time.sleep(0.1)
     assert made.output_text == "At last, there it is."
 
 
