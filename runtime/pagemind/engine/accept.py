@@ -34,8 +34,12 @@ CHARS_PER_TOKEN = 4
 NOTHING_ELSE = Request()
 REJOIN_SECONDS = 15 * 60.0
 """How long after its first try a client may come back with the same request."""
-TRIES = 5
+TRIES = 20
 """How often something in the conversation may have changed between reading it and writing to it."""
+HASTY_TRIES = 2
+"""After so many of them the messages wait for their places: then only a change of the agent itself can be in the way."""
+PAUSE_SECONDS = 0.01
+"""The pause after the second try; it grows with each further one."""
 COUNT_SECONDS = 0.05
 """What counting the input may take here; where a server is slower to count it, its run waits for it, not the sender."""
 
@@ -71,7 +75,7 @@ async def accept(kernel: Kernel, worker: Worker, asked: Asked, *, limit_chars: i
     request_hash = digest(inputs, asked.request)
     if asked.rejoin_seconds and (before := await accepted_before(kernel, asked, request_hash)) is not None:
         return before
-    for _ in range(TRIES):
+    for tried in range(TRIES):
         resident = await known(kernel, asked.conversation_id)
         key = await admitted(kernel, resident, asked.request, asked.idempotency_key, request_hash)
         run = run_of(resident, replace(asked, idempotency_key=key), kernel, request_hash)
@@ -79,7 +83,8 @@ async def accept(kernel: Kernel, worker: Worker, asked: Asked, *, limit_chars: i
         promised = worker.promise(run.id, background=asked.background)
         outcome: Outcome | None = None
         try:
-            places = promised and await may_begin(kernel, resident, asked.request, messages)
+            hasty = promised and tried < HASTY_TRIES
+            places = hasty and await may_begin(kernel, resident, asked.request, messages)
             outcome = await store(kernel, worker, resident, run, messages, promised=promised, places=places)
         finally:
             if outcome is None or outcome.opened not in (Opened.placed, Opened.claimed):
@@ -95,6 +100,7 @@ async def accept(kernel: Kernel, worker: Worker, asked: Asked, *, limit_chars: i
                 return await joined(kernel, outcome.joined or run.id, request_hash)
             case Opened.stale:
                 kernel.residents.drop(asked.conversation_id)
+                await asyncio.sleep(PAUSE_SECONDS * tried)
     raise StoreBusy("the conversation changes faster than it can be written to")
 
 

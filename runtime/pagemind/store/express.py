@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import select
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -28,6 +29,11 @@ from pagemind.store.failures import store_errors
 Row = tuple[Any, ...]
 Connect = Callable[[], Awaitable[AsyncConnection[Row]]]
 
+log = logging.getLogger(__name__)
+
+TRIES = 4
+PAUSE_SECONDS = 0.02
+TAKEN_BACK = frozenset({"40P01", "40001"})
 MOST_AT_ONCE = 32
 FIRST_ELEMENTS = 200
 """After so many elements a connection is made anew, then after twice as many, and so on. A session keeps its plans, those of
@@ -113,7 +119,7 @@ class Lane:
     async def _deliver(self, batch: Sequence[Parcel]) -> None:
         """Send the batch. What one element does wrong must not fail the others: then each goes by itself."""
         try:
-            rows = {row[0]: row for row in await self._exchange(batch)}
+            rows = {row[0]: row for row in await self._settled(batch)}
         except (StoreError, DriverError) as error:
             if len(batch) > 1 and self._connection is not None:
                 for parcel in batch:
@@ -128,6 +134,18 @@ class Lane:
         finally:
             for parcel in batch:
                 parcel.row.cancel()  # nothing where it is done, as it is unless this process is being taken down
+
+    async def _settled(self, batch: Sequence[Parcel]) -> list[Row]:
+        """The rows of the batch. Where the server took it back for another transaction's sake, it is sent again."""
+        for tried in range(1, TRIES + 1):
+            try:
+                return await self._exchange(batch)
+            except StoreBusy as error:
+                if tried == TRIES or not was_taken_back(error):
+                    raise
+                log.warning("%s is sent again: %s", self._hot.name, error)
+                await asyncio.sleep(PAUSE_SECONDS * tried)
+        raise AssertionError("the last try returns or raises")
 
     async def _exchange(self, batch: Sequence[Parcel]) -> list[Row]:
         """One message there and its rows back; a connection that was lost meanwhile is let go."""
@@ -201,6 +219,11 @@ class Express:
         """Deliver what waits and let the connections go."""
         for lane in self._lanes.values():
             await lane.close()
+
+
+def was_taken_back(error: StoreBusy) -> bool:
+    """Whether the server rolled the transaction back because of another one: a deadlock, or no order of the two."""
+    return isinstance(error.__cause__, DriverError) and error.__cause__.sqlstate in TAKEN_BACK
 
 
 def message(connection: AsyncConnection[Row], hot: Hot, batch: Sequence[Parcel]) -> bytes:
