@@ -110,9 +110,3 @@ def problem_of(error: PagemindError) -> Problem:
             return Problem(status, error.cause, headers=headers)  # its evidence names places of this machine
         case _:
             return Problem(status, str(error), headers=headers)
-
-
-def after_acceptance(problem: Problem) -> Problem:
-    """The problem as it is told once an input was accepted: the SDK must not send it again by itself."""
-    problem.headers = {**problem.headers, **NO_RETRY}
-    return problem
