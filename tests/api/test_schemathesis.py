@@ -26,7 +26,7 @@ from pagemind.testing.openai_server import says
 from pagemind.testing.served import Served, served
 from pagemind.testing.shell import Shell
 
-CASES = int(os.environ.get("PAGEMIND_FUZZ_CASES", "500"))
+CASES = int(os.environ.get("PAGEMIND_FUZZ_CASES", "300"))
 BOUNDED = "PAGEMIND_FUZZ_CASES" not in os.environ
 ANSWER_SECONDS = 30
 KNOWN_OF_TEN = 7
