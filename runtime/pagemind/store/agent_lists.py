@@ -9,14 +9,13 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, String, cast, func, literal, select, tuple_
+from sqlalchemy import Select, String, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from pagemind.errors import UnknownAgent
-from pagemind.records import Agent, AgentBlock, AgentIdentity, Identity, Run
-from pagemind.store.keyset import Slice
+from pagemind.records import Agent, AgentArchive, AgentBlock, AgentFolder, AgentIdentity, Identity, Run
+from pagemind.store.keyset import Slice, sliced
 
 NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -43,6 +42,8 @@ class AgentFilter:
     identifiers: Sequence[str] = ()
     """Of identities: any."""
     block_id: UUID | None = None
+    archive_id: UUID | None = None
+    folder_id: UUID | None = None
     stop_reasons: Sequence[str] | None = None
     """Of the newest run that ended: any."""
     hidden: bool = True
@@ -53,18 +54,8 @@ class AgentFilter:
 
 
 async def page(session: AsyncSession, wanted: AgentFilter, page: Slice) -> Sequence[Agent]:
-    """The page of the agents that are wanted; UnknownAgent for a cursor that was never one."""
-    backwards = page.before is not None and page.after is None
-    descending = page.descending != backwards
-    by = _by(wanted.order)
-    query = _filtered(select(Agent), wanted)
-    for cursor, past in ((page.after, page.descending), (page.before, not page.descending)):
-        if cursor is not None:
-            at = tuple_(await _value(session, wanted.order, cursor), cursor)
-            query = query.where(tuple_(by, col(Agent.id)) < at if past else tuple_(by, col(Agent.id)) > at)
-    ordered = (by.desc(), col(Agent.id).desc()) if descending else (by, col(Agent.id))
-    rows = (await session.execute(query.order_by(*ordered).limit(page.limit))).scalars().all()
-    return rows[::-1] if backwards else rows
+    """The page of the agents that are wanted; UnknownRecord for a cursor that was never one."""
+    return await sliced(session, _filtered(select(Agent), wanted), Agent, page, by=_by(wanted.order))
 
 
 async def count(session: AsyncSession, wanted: AgentFilter | None = None) -> int:
@@ -108,6 +99,12 @@ def _filtered(query: Select[Any], wanted: AgentFilter) -> Select[Any]:
     if wanted.block_id is not None:
         on_block = select(col(AgentBlock.agent_id)).where(col(AgentBlock.block_id) == wanted.block_id)
         query = query.where(col(Agent.id).in_(on_block))
+    if wanted.archive_id is not None:
+        on_archive = select(col(AgentArchive.agent_id)).where(col(AgentArchive.archive_id) == wanted.archive_id)
+        query = query.where(col(Agent.id).in_(on_archive))
+    if wanted.folder_id is not None:
+        on_folder = select(col(AgentFolder.agent_id)).where(col(AgentFolder.folder_id) == wanted.folder_id)
+        query = query.where(col(Agent.id).in_(on_folder))
     if wanted.stop_reasons is not None:
         query = query.where(_last_stop_reason().in_(list(wanted.stop_reasons)))
     return query
@@ -140,11 +137,3 @@ def _by(order: AgentOrder) -> Any:
         last = select(func.max(col(Run.finished_at))).where(col(Run.agent_id) == col(Agent.id)).correlate(Agent)
         return func.coalesce(last.scalar_subquery(), NEVER)
     return col(Agent.updated_at if order is AgentOrder.updated_at else Agent.created_at)
-
-
-async def _value(session: AsyncSession, order: AgentOrder, cursor: UUID) -> Any:
-    """What the list goes by, of the cursor's row, which may have been removed meanwhile."""
-    found = (await session.execute(select(_by(order)).where(col(Agent.id) == cursor))).scalar_one_or_none()
-    if found is None:
-        raise UnknownAgent(name=str(cursor))
-    return found

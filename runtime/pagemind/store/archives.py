@@ -81,13 +81,6 @@ async def agent_ids(session: AsyncSession, archive_id: UUID) -> list[UUID]:
     return list((await session.execute(query)).scalars())
 
 
-async def agents_page(session: AsyncSession, archive_id: UUID, page: Slice) -> Sequence[Agent]:
-    """A page of the agents that are attached to the archive."""
-    attached = select(col(AgentArchive.agent_id)).where(col(AgentArchive.archive_id) == archive_id)
-    query = select(Agent).where(col(Agent.id).in_(attached), col(Agent.deleted_at).is_(None))
-    return await sliced(session, query, Agent, page)
-
-
 async def attach(session: AsyncSession, agent: Agent, archive_id: UUID) -> None:
     """Let the agent search the archive, behind those that it has already; nothing where it does."""
     last = select(func.coalesce(func.max(col(AgentArchive.position)) + 1, 0)).where(col(AgentArchive.agent_id) == agent.id)

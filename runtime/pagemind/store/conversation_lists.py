@@ -8,14 +8,13 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text, tuple_
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from pagemind.errors import UnknownRecord
 from pagemind.records import Conversation, Message, Role
 from pagemind.store import conversations
-from pagemind.store.keyset import Slice
+from pagemind.store.keyset import Slice, sliced
 
 
 class ConversationOrder(StrEnum):
@@ -59,15 +58,7 @@ async def page(session: AsyncSession, wanted: ConversationFilter, asked: Slice) 
     if wanted.archived is not None:
         archived = col(Conversation.archived_at)
         query = query.where(archived.isnot(None) if wanted.archived else archived.is_(None))
-    place = tuple_(by, col(Conversation.id))
-    if asked.after is not None:
-        found = (await session.execute(select(by).where(col(Conversation.id) == asked.after))).scalar_one_or_none()
-        if found is None:
-            raise UnknownRecord(kind="conversation", id=str(asked.after))
-        at = tuple_(found, asked.after)
-        query = query.where(place < at if asked.descending else place > at)
-    ordered = (by.desc(), col(Conversation.id).desc()) if asked.descending else (by, col(Conversation.id))
-    return (await session.execute(query.order_by(*ordered).limit(asked.limit))).scalars().all()
+    return await sliced(session, query, Conversation, asked, by=by)
 
 
 MOST_SEARCHED = 10_000
@@ -84,14 +75,22 @@ async def within(session: AsyncSession, agent_id: UUID | None, conversation_id: 
     return {each.id: each for each in rows.scalars()}
 
 
-async def resident_ids(session: AsyncSession, conversation: Conversation) -> list[UUID]:
-    """The messages in its window, in order."""
-    query = select(col(Message.id)).where(
-        col(Message.conversation_id) == conversation.id,
-        col(Message.seq) >= conversation.resident_from,
-        col(Message.role) != Role.notice,
+async def resident_ids(session: AsyncSession, among: Sequence[Conversation]) -> dict[UUID, list[UUID]]:
+    """The messages in the window of each, in order, by the conversation's id."""
+    query = (
+        select(col(Message.conversation_id), col(Message.id))
+        .join(Conversation, col(Conversation.id) == col(Message.conversation_id))
+        .where(
+            col(Conversation.id).in_([each.id for each in among]),
+            col(Message.seq) >= col(Conversation.resident_from),
+            col(Message.role) != Role.notice,
+        )
+        .order_by(col(Message.seq))
     )
-    return list((await session.execute(query.order_by(col(Message.seq)))).scalars())
+    found: dict[UUID, list[UUID]] = {each.id: [] for each in among}
+    for conversation_id, message_id in await session.execute(query):
+        found[conversation_id].append(message_id)
+    return found
 
 
 async def fork(session: AsyncSession, source: Conversation, last_seq: int, **values: Any) -> Conversation:

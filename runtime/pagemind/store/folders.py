@@ -81,13 +81,6 @@ async def agent_ids(session: AsyncSession, folder_id: UUID) -> list[UUID]:
     return list((await session.execute(query)).scalars())
 
 
-async def agents_page(session: AsyncSession, folder_id: UUID, page: Slice) -> Sequence[Agent]:
-    """A page of the agents that the folder is attached to."""
-    attached = select(col(AgentFolder.agent_id)).where(col(AgentFolder.folder_id) == folder_id)
-    query = select(Agent).where(col(Agent.id).in_(attached), col(Agent.deleted_at).is_(None))
-    return await sliced(session, query, Agent, page)
-
-
 async def attached(session: AsyncSession, agent_id: UUID) -> list[Folder]:
     """The folders of the agent, in the order in which it got them."""
     query = (

@@ -1,4 +1,4 @@
-"""Pages of a table in the order of creation, from a cursor on."""
+"""Pages of a table in the order of creation, or of another value, from a cursor on."""
 
 from __future__ import annotations
 
@@ -26,26 +26,32 @@ class Slice:
     descending: bool = True
 
 
-async def sliced(session: AsyncSession, query: Select[Record], model: type[Record], page: Slice) -> Sequence[Record]:
-    """The page of the query's rows by ``(created_at, id)``; UnknownRecord for a cursor that is no row of the tenant's."""
+async def sliced(
+    session: AsyncSession, query: Select[Record], model: type[Record], page: Slice, by: Any = None
+) -> Sequence[Record]:
+    """The page of the query's rows by ``(by, id)``; UnknownRecord for a cursor that is no row of the tenant's.
+
+    ``by`` is an expression of the model's columns: ``created_at`` unless given.
+    """
     columns: Any = model
-    place = tuple_(columns.created_at, columns.id)
+    by = columns.created_at if by is None else by
+    place = tuple_(by, columns.id)
     # Asked for what comes before a row, the nearest rows are the last ones: read backwards, then turned.
     backwards = page.before is not None and page.after is None
     descending = page.descending != backwards
     for cursor, past in ((page.after, page.descending), (page.before, not page.descending)):
         if cursor is not None:
-            at = tuple_(await created_at(session, model, cursor), cursor)
+            at = tuple_(await value_of(session, model, by, cursor), cursor)
             query = query.where(place < at if past else place > at)
-    ordered = (columns.created_at.desc(), columns.id.desc()) if descending else (columns.created_at, columns.id)
+    ordered = (by.desc(), columns.id.desc()) if descending else (by, columns.id)
     rows: Sequence[Record] = (await session.execute(query.order_by(*ordered).limit(page.limit))).scalars().all()
     return rows[::-1] if backwards else rows
 
 
-async def created_at(session: AsyncSession, model: type[SQLModel], cursor: UUID) -> Any:
-    """When the cursor's row was made."""
+async def value_of(session: AsyncSession, model: type[SQLModel], by: Any, cursor: UUID) -> Any:
+    """What the list goes by, of the cursor's row, which may have gone out of the list meanwhile."""
     columns: Any = model
-    found = (await session.execute(select(col(columns.created_at)).where(col(columns.id) == cursor))).scalar_one_or_none()
+    found = (await session.execute(select(by).where(col(columns.id) == cursor))).scalar_one_or_none()
     if found is None:
         raise UnknownRecord(kind=model.__name__.lower(), id=str(cursor))
     return found

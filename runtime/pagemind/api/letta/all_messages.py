@@ -17,7 +17,6 @@ from pagemind.api.pages import paged
 from pagemind.api.problems import not_found
 from pagemind.api.times import stamp
 from pagemind.engine.recall_anywhere import recall_anywhere
-from pagemind.errors import UnknownRecord
 from pagemind.records import Conversation, Message, MessageHit
 from pagemind.store import conversation_lists, messages
 from pagemind.store.keyset import Slice, sliced
@@ -38,10 +37,7 @@ async def list_all_messages(
     if conversation_id:
         query = query.where(col(Message.conversation_id) == conversation_of(conversation_id))
     async with here.transaction() as session:
-        try:
-            found = await sliced(session, query, Message, asked)
-        except UnknownRecord as error:
-            raise not_found("message", str(error)) from None
+        found = await sliced(session, query, Message, asked)
     showing = Showing(types=None if types is None else frozenset(types))
     return Response(wire_json(shown(found, showing)), media_type="application/json")
 

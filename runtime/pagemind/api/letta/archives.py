@@ -17,7 +17,8 @@ from pagemind.api.values import Metadata, Name, Words
 from pagemind.engine import archival
 from pagemind.engine.archival import Draft
 from pagemind.records import Archive, now
-from pagemind.store import archives, passages
+from pagemind.store import agent_lists, archives, passages
+from pagemind.store.agent_lists import AgentFilter
 from pagemind.store.keyset import Slice
 
 router = APIRouter(tags=["archives"])
@@ -155,7 +156,8 @@ async def list_archive_agents(
     """The agents that share an archive, the newest first."""
     async with here.transaction() as session:
         await archives.get(session, archive_id)
-        return await agent_states(here, session, await archives.agents_page(session, archive_id, page), parts)
+        found = await agent_lists.page(session, AgentFilter(archive_id=archive_id), page)
+        return await agent_states(here, session, found, parts)
 
 
 @router.patch("/v1/agents/{agent_id}/archives/attach/{archive_id}")

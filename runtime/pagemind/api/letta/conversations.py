@@ -153,11 +153,9 @@ async def list_conversations(
         order=ConversationOrder.created_at if order_by == "created_at" else ConversationOrder.used_at,
     )
     async with here.transaction() as session:
-        try:
-            found = await conversation_lists.page(session, wanted, Slice(limit, after=after, descending=order == "desc"))
-        except UnknownRecord as error:
-            raise not_found("conversation", str(error)) from None
-        return [conversation_json(each, await conversation_lists.resident_ids(session, each)) for each in found]
+        found = await conversation_lists.page(session, wanted, Slice(limit, after=after, descending=order == "desc"))
+        resident = await conversation_lists.resident_ids(session, found)
+    return [conversation_json(each, resident[each.id]) for each in found]
 
 
 @router.get("/v1/conversations/{conversation_id}")
@@ -165,7 +163,7 @@ async def retrieve_conversation(here: Caller, conversation_id: ConversationId) -
     """One conversation."""
     async with here.transaction() as session:
         found = await known(session, conversation_id)
-        return conversation_json(found, await conversation_lists.resident_ids(session, found))
+        return conversation_json(found, (await conversation_lists.resident_ids(session, [found]))[found.id])
 
 
 @router.patch("/v1/conversations/{conversation_id}")
@@ -183,7 +181,7 @@ async def update_conversation(here: Caller, conversation_id: ConversationId, ask
         await conversations.change(session, conversation_id, **values)
         session.expunge(found)
         found = await known(session, conversation_id)
-        return conversation_json(found, await conversation_lists.resident_ids(session, found))
+        return conversation_json(found, (await conversation_lists.resident_ids(session, [found]))[found.id])
 
 
 @router.delete("/v1/conversations/{conversation_id}")
@@ -235,7 +233,7 @@ async def fork_conversation(
         new = await conversation_lists.fork(
             session, source, source.next_seq if last is None else last, title=source.title, extra=extra
         )
-        return conversation_json(new, await conversation_lists.resident_ids(session, new))
+        return conversation_json(new, (await conversation_lists.resident_ids(session, [new]))[new.id])
 
 
 @router.post("/v1/conversations/{conversation_id}/recompile")

@@ -22,7 +22,8 @@ from pagemind.engine import files as taking
 from pagemind.engine.files import Duplicates, Upload
 from pagemind.errors import FileNameTaken
 from pagemind.records import File, Folder, Json, now
-from pagemind.store import files, folders, passages
+from pagemind.store import agent_lists, files, folders, passages
+from pagemind.store.agent_lists import AgentFilter
 from pagemind.store.database import AsyncSession
 from pagemind.store.keyset import Slice
 
@@ -172,7 +173,8 @@ async def list_folder_agents(
     """The ids of the agents that a folder is attached to."""
     async with here.transaction() as session:
         await folders.get(session, folder_id)
-        return [wire_id("agent", agent.id) for agent in await folders.agents_page(session, folder_id, page)]
+        found = await agent_lists.page(session, AgentFilter(folder_id=folder_id), page)
+        return [wire_id("agent", agent.id) for agent in found]
 
 
 @sources.get("/v1/sources/{folder_id}/passages")
