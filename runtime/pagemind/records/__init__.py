@@ -27,6 +27,7 @@ from pagemind.records.memory import (
     Block,
     BlockRevision,
     MessageEmbedding,
+    Origin,
     Owner,
     Passage,
     PassageEmbedding,
@@ -48,10 +49,11 @@ from pagemind.records.prompt import (
     Usage,
 )
 from pagemind.records.runs import Run, RunEvent, RunState, Step, StopReason, ToolCall
-from pagemind.records.search import MessageHit, PassageHit
+from pagemind.records.search import CONFIDENCE, Decay, Filters, MessageHit, PassageHit, Policy
 from pagemind.records.tools import McpServer, StoredTool, ToolKind
 
 __all__ = [
+    "CONFIDENCE",
     "Agent",
     "AgentArchive",
     "AgentBlock",
@@ -71,6 +73,7 @@ __all__ = [
     "Cause",
     "Completion",
     "Conversation",
+    "Decay",
     "Edit",
     "Epoch",
     "File",
@@ -81,6 +84,7 @@ __all__ = [
     "FileState",
     "FileView",
     "FilesOpened",
+    "Filters",
     "Folder",
     "Identity",
     "Input",
@@ -90,12 +94,14 @@ __all__ = [
     "Message",
     "MessageEmbedding",
     "MessageHit",
+    "Origin",
     "Owner",
     "PageFault",
     "Passage",
     "PassageEmbedding",
     "PassageHit",
     "Piece",
+    "Policy",
     "Prompt",
     "PromptMessage",
     "ReasoningPiece",

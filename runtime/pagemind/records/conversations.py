@@ -110,6 +110,8 @@ class Message(SQLModel, table=True):
     """The sender's own id of the message."""
     sender: str | None = None
     """The identity that sent it."""
+    recalled: bool = False
+    """Of a tool's return: it repeats what a search brought back, and is never taken for something new."""
     stamped: bool = False
     """Whether the model reads the time it was sent at above it: it came after a pause."""
     created_at: datetime = timestamp()

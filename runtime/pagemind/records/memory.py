@@ -98,6 +98,19 @@ class AgentArchive(SQLModel, table=True):
     position: int = 0
 
 
+class Origin(StrEnum):
+    """Who vouches for a passage."""
+
+    stated = "stated"
+    """A person said or stored it."""
+    read = "read"
+    """A tool read it somewhere."""
+    inferred = "inferred"
+    """The model wrote it."""
+    imported = "imported"
+    """It came with a file or from another system."""
+
+
 class Passage(SQLModel, table=True):
     """A text in an archive. It is superseded, never overwritten."""
 
@@ -118,6 +131,18 @@ class Passage(SQLModel, table=True):
     """The file that it is a piece of."""
     extra: Json = json_object()
     """What a front gives back and the runtime does not read."""
+    origin: str = Origin.inferred
+    """Who vouches for it."""
+    confidence: float | None = None
+    """How far it is trusted, 0 to 1; None: as far as its ``origin``."""
+    identity_id: UUID | None = None
+    """Whom it is about."""
+    review_by: datetime | None = moment()
+    """From when on it counts for less, until somebody confirms it; None: never."""
+    expires_at: datetime | None = moment()
+    """From when on no search brings it; None: never."""
+    refreshed_at: datetime | None = moment()
+    """When a search last brought it, where that keeps it young; None: as old as ``created_at``."""
     superseded_by: UUID | None = None
     superseded_at: datetime | None = moment()
     created_at: datetime = timestamp()
@@ -131,6 +156,7 @@ class PassageEmbedding(SQLModel, table=True):
     tenant_id: UUID = tenant()
     passage_id: UUID = Field(primary_key=True)
     model: str = Field(primary_key=True)
+    archive_id: UUID
     embedding: Any = Field(sa_type=HALFVEC)
 
 
@@ -142,4 +168,5 @@ class MessageEmbedding(SQLModel, table=True):
     tenant_id: UUID = tenant()
     message_id: UUID = Field(primary_key=True)
     model: str = Field(primary_key=True)
+    conversation_id: UUID
     embedding: Any = Field(sa_type=HALFVEC)

@@ -53,14 +53,14 @@ _COUNT_WITHOUT = text(f"SELECT count(*) FROM ({_WITHOUT_SQL}) AS lacking")  # no
 # A row that is not (or no longer) there is passed over.
 _PUT: dict[Kind, str] = {
     "passage": """
-INSERT INTO passage_embeddings (tenant_id, passage_id, model, embedding)
-SELECT t.tenant_id, t.id, :model, v.vector::halfvec
+INSERT INTO passage_embeddings (tenant_id, passage_id, model, archive_id, embedding)
+SELECT t.tenant_id, t.id, :model, t.archive_id, v.vector::halfvec
   FROM unnest(CAST(:ids AS uuid[]), CAST(:vectors AS text[])) AS v (id, vector) JOIN passages t ON t.id = v.id
 ON CONFLICT (tenant_id, passage_id, model) DO UPDATE SET embedding = excluded.embedding
 """,
     "message": """
-INSERT INTO message_embeddings (tenant_id, message_id, model, embedding)
-SELECT t.tenant_id, t.id, :model, v.vector::halfvec
+INSERT INTO message_embeddings (tenant_id, message_id, model, conversation_id, embedding)
+SELECT t.tenant_id, t.id, :model, t.conversation_id, v.vector::halfvec
   FROM unnest(CAST(:ids AS uuid[]), CAST(:vectors AS text[])) AS v (id, vector) JOIN messages t ON t.id = v.id
 ON CONFLICT (tenant_id, message_id, model) DO UPDATE SET embedding = excluded.embedding
 """,

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from pagemind.errors import StoreBehind, StoreNewer, StoreVersion
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision under ``migrations/versions``."""
-KNOWN = ("0001", "0002", "0003")
+KNOWN = ("0001", "0002", "0003", "0004")
 """Every revision there, oldest first."""
 LEAST_SERVER = 160_000
 LEAST_PGVECTOR = (0, 8)

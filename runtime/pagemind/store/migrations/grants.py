@@ -21,7 +21,7 @@ GRANTS = {
     "agent_blocks": MOVES,
     "archives": CHANGES,
     "agent_archives": MOVES,
-    "passages": "SELECT, INSERT, UPDATE (tags, superseded_by, superseded_at)",
+    "passages": "SELECT, INSERT, UPDATE (tags, refreshed_at, review_by, expires_at, superseded_by, superseded_at)",
     "passage_embeddings": MOVES,
     "conversations": CHANGES,
     # A message's words stand for good; only its place and its cost are found later.
