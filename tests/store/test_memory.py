@@ -9,7 +9,7 @@ import pytest
 
 from pagemind.errors import EmbedderMismatch, StoreConflict, UnknownAgent, UnknownRecord
 from pagemind.memory.ranking import fuse
-from pagemind.records import Agent, Block, Passage, now
+from pagemind.records import Agent, Block, Filters, Passage, now
 from pagemind.store import agents, archives, blocks, embeddings, passages
 from pagemind.store.database import Database
 
@@ -160,16 +160,17 @@ async def test_passages_are_narrowed_by_tag_and_time(database: Database, agent: 
     async with database.transaction() as session:
 
         async def ids(**narrow: object) -> set[object]:
-            values = {"query": "", "vector": [1, 1, 0], "model": MODEL, **narrow}
-            return {hit.id for hit in await passages.candidates(session, agent.id, **values)}  # pyright: ignore[reportArgumentType]
+            filters = Filters(**narrow)  # pyright: ignore[reportArgumentType]
+            found = await passages.candidates(session, agent.id, query="", vector=[1, 1, 0], model=MODEL, filters=filters)
+            return {hit.id for hit in found}
 
-        assert await ids(tags=["sea", "none"]) == {boat.id}
-        assert await ids(tags=["trip"]) == {boat.id, tram.id}
-        assert await ids(tags=["none"]) == set()
+        assert await ids(tags=("sea", "none")) == {boat.id}
+        assert await ids(tags=("trip",)) == {boat.id, tram.id}
+        assert await ids(tags=("none",)) == set()
         assert await ids(after=later) == set()
         assert await ids(before=later) == {boat.id, tram.id}
         assert await ids(before=tram.created_at) == {boat.id}
-        assert await ids(model="another") == set()
+        assert await passages.candidates(session, agent.id, query="", vector=[1, 1, 0], model="another") == []
 
 
 async def test_a_superseded_passage_is_kept_and_not_found(database: Database, agent: Agent) -> None:

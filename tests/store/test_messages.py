@@ -9,7 +9,7 @@ import pytest
 
 from pagemind.errors import StoreConflict
 from pagemind.memory.ranking import fuse
-from pagemind.records import Message, MessageHit, Run, now
+from pagemind.records import Filters, Message, MessageHit, Run, now
 from pagemind.store import conversations, embeddings, history, messages
 from pagemind.store.database import Database
 
@@ -65,10 +65,12 @@ async def test_a_rare_word_outweighs_a_common_one(database: Database, run: Run) 
 
 @pytest.mark.usefixtures("talk")
 async def test_roles_and_times_narrow_the_search(database: Database, run: Run) -> None:
-    assert places(await search(database, run, "dentist", roles=["assistant"])) == [2]
-    assert places(await search(database, run, "dentist", roles=["tool"])) == [5]
-    assert places(await search(database, run, "dentist", after=now() + timedelta(hours=1))) == []
-    assert places(await search(database, run, "dentist", before=now() + timedelta(hours=1), roles=["user"])) == [1]
+    assert places(await search(database, run, "dentist", filters=Filters(roles=("assistant",)))) == [2]
+    assert places(await search(database, run, "dentist", filters=Filters(roles=("tool",)))) == [5]
+    assert places(await search(database, run, "dentist", filters=Filters(after=now() + timedelta(hours=1)))) == []
+    assert places(
+        await search(database, run, "dentist", filters=Filters(before=now() + timedelta(hours=1), roles=("user",)))
+    ) == [1]
 
 
 @pytest.mark.usefixtures("talk")

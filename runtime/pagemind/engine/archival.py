@@ -10,7 +10,7 @@ from uuid import UUID
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.recall import recall_passages
 from pagemind.errors import EmptyPassage, PassageTooLong
-from pagemind.records import Json, Passage, PassageHit, now
+from pagemind.records import Filters, Json, Passage, PassageHit, now
 from pagemind.records.base import record_of
 from pagemind.records.text import clean_text
 from pagemind.store import agents, archives, passages
@@ -104,10 +104,7 @@ async def search(kernel: Kernel, wanted: Wanted) -> list[tuple[Passage, float]]:
                 session,
                 wanted.owner,
                 wanted.within,
-                tags=wanted.tags,
-                all_tags=wanted.all_tags,
-                after=wanted.after,
-                before=wanted.before,
+                filters=Filters(tags=tuple(wanted.tags), all_tags=wanted.all_tags, after=wanted.after, before=wanted.before),
                 limit=wanted.limit,
             )
         return [(passage, 0.0) for passage in found]

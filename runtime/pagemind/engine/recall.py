@@ -10,7 +10,7 @@ from uuid import UUID
 from pagemind.engine.kernel import Kernel
 from pagemind.errors import EmbedderError
 from pagemind.memory.ranking import fuse
-from pagemind.records import MessageHit, PassageHit
+from pagemind.records import Filters, MessageHit, PassageHit
 from pagemind.store import embeddings, messages, passages
 from pagemind.store.database import AsyncSession
 from pagemind.store.passages import Lacking, Within
@@ -49,10 +49,7 @@ async def recall_passages(
             query=query,
             vector=vector,
             model=model,
-            tags=tags,
-            all_tags=all_tags,
-            after=after,
-            before=before,
+            filters=Filters(tags=tuple(tags), all_tags=all_tags, after=after, before=before),
             pool=max(POOL, top_k),
         )
 
@@ -116,8 +113,6 @@ async def recall_messages(
             query=query,
             vector=vector,
             model=kernel.embedder.name,
-            roles=roles,
-            after=after,
-            before=before,
+            filters=Filters(roles=tuple(roles), after=after, before=before),
         )
     return fuse([hit for hit in found if before_seq is None or hit.seq < before_seq], limit)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pagemind.engine.kernel import Kernel
 from pagemind.memory.ranking import fuse
-from pagemind.records import MessageHit
+from pagemind.records import Filters, MessageHit
 from pagemind.store import messages
 
 Signals = Literal["vector", "fts", "hybrid"]
@@ -37,9 +37,7 @@ async def recall_anywhere(
             query=query,
             vector=vector,
             model=kernel.embedder.name,
-            roles=roles,
-            after=after,
-            before=before,
+            filters=Filters(roles=tuple(roles), after=after, before=before),
         )
     if signals == "vector" and vector is not None:
         found = [hit for hit in found if "vector" in hit.scores or "place" in hit.scores]

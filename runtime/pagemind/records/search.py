@@ -33,6 +33,9 @@ class Filters:
     """Of passages: how far they are trusted at least, 0 to 1 (``Policy.confidence`` where they do not say)."""
 
 
+NOTHING_FILTERED = Filters()
+
+
 class Decay(StrEnum):
     """How what is older counts for less."""
 

@@ -23,16 +23,17 @@ B = 0.75
 # language that is as common as those is left to its rarity.
 _TERMS = """
     SELECT lexeme, ('''' || replace(replace(lexeme, '\\', '\\\\'), '''', '''''') || '''')::tsquery AS query
-      FROM unnest(to_tsvector('simple', :query) || to_tsvector('english', :query)) AS word (lexeme, positions, weights)
-     WHERE lexeme = ANY (tsvector_to_array(to_tsvector('english', :query))) OR numnode(plainto_tsquery('english', lexeme)) > 0
+      FROM unnest(to_tsvector('simple', %(query)s) || to_tsvector('english', %(query)s)) AS word (lexeme, positions, weights)
+     WHERE lexeme = ANY (tsvector_to_array(to_tsvector('english', %(query)s)))
+        OR numnode(plainto_tsquery('english', lexeme)) > 0
 """
 
 
 def hybrid(scope: str, result: str) -> str:
     """The statement for a ``scope`` of rows ``(id, words, cosine)`` and a ``result`` to select from ``best b``.
 
-    ``best`` has ``id, words, cosine``: the union of the ``:pool`` best by each score, ``words`` 0 without a match and
-    ``cosine`` NULL without a vector. Parameters: ``:query``, ``:pool``, and those of ``scope``.
+    ``best`` has ``id, words, cosine``: the union of the ``pool`` best by each score, ``words`` 0 without a match and
+    ``cosine`` NULL without a vector. Parameters: ``query``, ``pool``, and those of ``scope``.
     """
     return f"""
 WITH scope AS MATERIALIZED ({scope}),
@@ -63,7 +64,7 @@ placed AS (
 ),
 best AS (
     SELECT id, words, cosine FROM placed
-     WHERE (words > 0 AND by_words <= :pool) OR (cosine IS NOT NULL AND by_meaning <= :pool)
+     WHERE (words > 0 AND by_words <= %(pool)s) OR (cosine IS NOT NULL AND by_meaning <= %(pool)s)
 )
 {result}
 """  # noqa: S608 - put together from constants of this room; every value is a parameter

@@ -4,47 +4,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, select, text
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from pagemind.records import Message, MessageHit, Role
+from pagemind.records.search import NOTHING_FILTERED, Filters
+from pagemind.store.driver import rows
 from pagemind.store.hybrid import hybrid, raw_scores, vector_text
+from pagemind.store.narrowing import of_messages
 
-SPOKEN = (Role.user, Role.assistant)
-"""What a search looks through unless told otherwise: a tool's return mostly repeats what stands elsewhere."""
 PLACE = re.compile(r"\s*#(\d{1,9})(?:\s*(?:-|–|\.\.)\s*#?(\d{1,9}))?\s*")
 
-_FILTER = """
-     WHERE m.conversation_id = ANY (:conversations) AND m.seq IS NOT NULL AND m.role = ANY (:roles) AND m.content <> ''
-       AND (CAST(:after AS timestamptz) IS NULL OR m.created_at >= :after)
-       AND (CAST(:before AS timestamptz) IS NULL OR m.created_at < :before)
-"""
-_SCOPE = f"""
-    SELECT m.id, m.words, 1 - (e.embedding <=> CAST(:vector AS halfvec)) AS cosine
+_SCOPE = """
+    SELECT m.id, m.words, 1 - (e.embedding <=> %(vector)s::halfvec) AS cosine
       FROM messages m
-      LEFT JOIN message_embeddings e ON e.tenant_id = m.tenant_id AND e.message_id = m.id AND e.model = :model
-    {_FILTER}
-"""  # noqa: S608 - constants
-_HIT = """SELECT m.id, m.seq, m.role, m.content, m.created_at, m.tokens,
+      LEFT JOIN message_embeddings e ON e.tenant_id = m.tenant_id AND e.message_id = m.id AND e.model = %(model)s
+"""
+_WHERE = " WHERE m.conversation_id = ANY (%(conversations)s::uuid[]) AND "
+_HIT = """SELECT m.id, m.conversation_id, m.seq, m.role, m.content, m.created_at, m.tokens,
        m.seq >= c.resident_from OR c.kept @> jsonb_build_array(jsonb_build_object('seq', m.seq)) AS resident"""
 _FROM = """
       JOIN conversations c ON c.tenant_id = m.tenant_id AND c.id = m.conversation_id
 """
-_SEARCH = text(
-    hybrid(_SCOPE, f"{_HIT}, b.words AS by_words, b.cosine FROM best b JOIN messages m ON m.id = b.id {_FROM} ORDER BY m.seq")
-)
-_NEWEST = text(f"""
-{_HIT} FROM messages m {_FROM} {_FILTER} ORDER BY m.seq DESC LIMIT :pool
-""")
-_PLACES = text(f"""
-{_HIT} FROM messages m {_FROM}
- WHERE m.conversation_id = ANY (:conversations) AND m.seq BETWEEN :first AND :last ORDER BY m.seq LIMIT :pool
-""")
+_FOUND = f"{_HIT}, b.words AS by_words, b.cosine FROM best b JOIN messages m ON m.id = b.id {_FROM} ORDER BY m.seq"
+_PLACES = f"""
+{_HIT} FROM messages m {_FROM} {_WHERE} m.seq BETWEEN %(first)s AND %(last)s ORDER BY m.seq LIMIT %(pool)s
+"""
 
 
 async def history(
@@ -140,42 +129,33 @@ async def count(session: AsyncSession, conversation_id: UUID) -> int:
 
 async def candidates(
     session: AsyncSession,
-    conversations: UUID | Collection[UUID],
+    conversation_ids: UUID | Collection[UUID],
     *,
     query: str,
     vector: Sequence[float] | None = None,
     model: str | None = None,
-    roles: Collection[str] = (),
-    after: datetime | None = None,
-    before: datetime | None = None,
+    filters: Filters = NOTHING_FILTERED,
     pool: int = 100,
 ) -> list[MessageHit]:
     """The best ``pool`` messages by words and the best by meaning, with raw ``scores`` and ``score`` 0; fuse them next.
 
     ``scores`` has ``words`` (BM25) and ``vector`` (cosine; only where ``vector`` and ``model`` are given and the message has
     its vector). A query ``#12`` or ``#12-#20`` looks up by place instead, in order, with ``scores`` ``{"place": 1}``.
-    Without a query they are the newest. ``roles`` are user and assistant unless given; ``after <= created_at < before``.
+    Without a query they are the newest. Of the filters, ``roles``, times and ``identity_ids`` (the senders) count.
     """
-    ids = [conversations] if isinstance(conversations, UUID) else list(conversations)
+    ids = [conversation_ids] if isinstance(conversation_ids, UUID) else list(conversation_ids)
+    scope = {"conversations": ids, "pool": pool}
     places = asked_places(query)
     if places is not None:
-        values = {"conversations": ids, "first": places[0], "last": places[1], "pool": pool}
-        return [message_hit(row, {"place": 1.0}) for row in await session.execute(_PLACES, values)]
-    values = {
-        "conversations": ids,
-        "query": query,
-        "vector": vector_text(vector),
-        "model": model,
-        "roles": list(roles or SPOKEN),
-        "after": after,
-        "before": before,
-        "pool": pool,
-    }
+        found = await rows(session, _PLACES, {**scope, "first": places[0], "last": places[1]})
+        return [message_hit(row, {"place": 1.0}) for row in found]
+    narrow = of_messages(filters)
     if not query.strip():
-        asked = {name: value for name, value in values.items() if name not in ("query", "vector", "model")}
-        return [message_hit(row, {"place": 1.0}) for row in await session.execute(_NEWEST, asked)]
-    rows = await session.execute(_SEARCH, values)
-    return [message_hit(row, raw_scores(row.by_words, row.cosine)) for row in rows]
+        newest = f"{_HIT} FROM messages m {_FROM} {_WHERE} {narrow.sql} ORDER BY m.seq DESC LIMIT %(pool)s"
+        return [message_hit(row, {"place": 1.0}) for row in await rows(session, newest, {**scope, **narrow.values})]
+    values = {**scope, "query": query, "vector": vector_text(vector), "model": model, **narrow.values}
+    found = await rows(session, hybrid(f"{_SCOPE} {_WHERE} {narrow.sql}", _FOUND), values)
+    return [message_hit(row, raw_scores(row.by_words, row.cosine)) for row in found]
 
 
 def asked_places(query: str) -> tuple[int, int] | None:
@@ -191,6 +171,7 @@ def message_hit(row: Row[Any], scores: dict[str, float]) -> MessageHit:
     """A row as a hit that is yet to be scored."""
     return MessageHit(
         id=row.id,
+        conversation_id=row.conversation_id,
         seq=row.seq,
         role=row.role,
         content=row.content,

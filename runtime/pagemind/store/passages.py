@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Select, TextClause, func, select, text, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from pagemind.errors import UnknownRecord
 from pagemind.records import AgentArchive, Passage, PassageHit, now
+from pagemind.records.search import CONFIDENCE, NOTHING_FILTERED, Filters
+from pagemind.store.driver import rows
 from pagemind.store.hybrid import hybrid, raw_scores, vector_text
 from pagemind.store.keyset import Slice, sliced
+from pagemind.store.narrowing import of_passages
 
 
 class Within(StrEnum):
@@ -34,60 +36,35 @@ class Within(StrEnum):
 _SCOPES: dict[Within, str] = {
     Within.agent: """
       FROM agent_archives a
-      JOIN passages p ON p.tenant_id = a.tenant_id AND p.archive_id = a.archive_id
-     WHERE a.agent_id = CAST(:owner AS uuid)""",
+      JOIN passages p ON p.tenant_id = a.tenant_id AND p.archive_id = a.archive_id {join}
+     WHERE a.agent_id = %(owner)s::uuid""",
     Within.archive: """
       FROM archives a
-      JOIN passages p ON p.tenant_id = a.tenant_id AND p.archive_id = a.id
-     WHERE a.id = CAST(:owner AS uuid) AND a.deleted_at IS NULL""",
+      JOIN passages p ON p.tenant_id = a.tenant_id AND p.archive_id = a.id {join}
+     WHERE a.id = %(owner)s::uuid AND a.deleted_at IS NULL""",
     Within.folders: """
       FROM agent_folders a
       JOIN folders o ON o.tenant_id = a.tenant_id AND o.id = a.folder_id
-      JOIN passages p ON p.tenant_id = o.tenant_id AND p.archive_id = o.archive_id
-     WHERE a.agent_id = CAST(:owner AS uuid)""",
+      JOIN passages p ON p.tenant_id = o.tenant_id AND p.archive_id = o.archive_id {join}
+     WHERE a.agent_id = %(owner)s::uuid""",
     Within.tenant: """
       FROM archives a
-      JOIN passages p ON p.tenant_id = a.tenant_id AND p.archive_id = a.id
-     WHERE a.deleted_at IS NULL AND p.file_id IS NULL AND CAST(:owner AS uuid) IS NULL""",
+      JOIN passages p ON p.tenant_id = a.tenant_id AND p.archive_id = a.id {join}
+     WHERE a.deleted_at IS NULL AND p.file_id IS NULL AND %(owner)s::uuid IS NULL""",
 }
-
-
-_FILTER = """ AND p.superseded_at IS NULL
-       AND (cardinality(CAST(:tags AS text[])) = 0
-            OR CASE WHEN :all_tags THEN p.tags @> CAST(:tags AS text[]) ELSE p.tags && CAST(:tags AS text[]) END)
-       AND (CAST(:after AS timestamptz) IS NULL OR p.created_at >= :after)
-       AND (CAST(:before AS timestamptz) IS NULL OR p.created_at < :before)
-        """
 _EMBEDDING = """
-      LEFT JOIN passage_embeddings e ON e.tenant_id = p.tenant_id AND e.passage_id = p.id AND e.model = :model
-     WHERE"""
-_COSINE = "SELECT p.id, p.words, 1 - (e.embedding <=> CAST(:vector AS halfvec)) AS cosine"
+      LEFT JOIN passage_embeddings e ON e.tenant_id = p.tenant_id AND e.passage_id = p.id AND e.model = %(model)s"""
+_COSINE = "SELECT p.id, p.words, 1 - (e.embedding <=> %(vector)s::halfvec) AS cosine"
 _FOUND = """
-    SELECT p.id, p.text, p.tags, p.source, p.created_at, p.archive_id, p.file_id, p.extra, b.words AS by_words, b.cosine
+    SELECT p.id, p.text, p.tags, p.source, p.created_at, p.archive_id, p.file_id, p.extra, p.origin, p.confidence, p.review_by,
+           p.refreshed_at, p.identity_id, b.words AS by_words, b.cosine
       FROM best b JOIN passages p ON p.id = b.id ORDER BY p.created_at
         """
-
-
-def _search(scope: str) -> TextClause:
-    """The statement that searches in that scope."""
-    return text(hybrid(_COSINE + scope.replace("     WHERE", _EMBEDDING) + _FILTER, _FOUND))
-
-
-_SEARCH = {within: _search(scope) for within, scope in _SCOPES.items()}
-_NEWEST = {
-    within: text(f"SELECT p.id {scope} {_FILTER} ORDER BY p.created_at DESC, p.id LIMIT :limit")
-    for within, scope in _SCOPES.items()
-}
-_LACKING = {
-    within: text(
-        f"""
+_LACKING = """
     SELECT p.id, p.text {scope} AND p.superseded_at IS NULL AND NOT EXISTS (
-        SELECT FROM passage_embeddings e WHERE e.tenant_id = p.tenant_id AND e.passage_id = p.id AND e.model = :model)
-     ORDER BY p.created_at DESC LIMIT :limit
-    """  # noqa: S608 - constants of this module
-    )
-    for within, scope in _SCOPES.items()
-}
+        SELECT FROM passage_embeddings e WHERE e.tenant_id = p.tenant_id AND e.passage_id = p.id AND e.model = %(model)s)
+     ORDER BY p.created_at DESC LIMIT %(limit)s
+    """
 
 
 async def insert(session: AsyncSession, passage: Passage) -> Passage:
@@ -162,24 +139,18 @@ async def newest(
     owner: UUID | None,
     within: Within,
     *,
-    tags: Collection[str] = (),
-    all_tags: bool = False,
-    after: datetime | None = None,
-    before: datetime | None = None,
+    filters: Filters = NOTHING_FILTERED,
+    confidence: Mapping[str, float] = CONFIDENCE,
     limit: int = 10,
 ) -> list[Passage]:
-    """The newest passages in force, where nothing is looked for."""
-    values = {
-        "owner": owner,
-        "tags": list(tags),
-        "all_tags": all_tags,
-        "after": after,
-        "before": before,
-        "limit": limit,
-    }
-    passage_ids = list((await session.execute(_NEWEST[within], values)).scalars())
-    rows = await by_ids(session, passage_ids)
-    return [rows[passage_id] for passage_id in passage_ids]
+    """The newest passages that a search could bring, where nothing is looked for."""
+    narrow = of_passages(filters, confidence)
+    statement = f"""
+    SELECT p.id {_SCOPES[within].format(join="")} AND {narrow.sql} ORDER BY p.created_at DESC, p.id LIMIT %(limit)s
+    """
+    found = await rows(session, statement, {"owner": owner, "limit": limit, **narrow.values})
+    by_id = await by_ids(session, [row.id for row in found])
+    return [by_id[row.id] for row in found]
 
 
 async def remove(
@@ -208,8 +179,9 @@ class Lacking:
 
 async def lacking(session: AsyncSession, owner: UUID | None, within: Within, model: str, limit: int) -> list[Lacking]:
     """Passages in that scope without a vector by this model, the newest first."""
-    rows = await session.execute(_LACKING[within], {"owner": owner, "model": model, "limit": limit})
-    return [Lacking(row.id, row.text) for row in rows]
+    statement = _LACKING.format(scope=_SCOPES[within].format(join=""))
+    found = await rows(session, statement, {"owner": owner, "model": model, "limit": limit})
+    return [Lacking(row.id, row.text) for row in found]
 
 
 async def candidates(
@@ -220,28 +192,25 @@ async def candidates(
     query: str,
     vector: Sequence[float] | None = None,
     model: str | None = None,
-    tags: Collection[str] = (),
-    all_tags: bool = False,
-    after: datetime | None = None,
-    before: datetime | None = None,
+    filters: Filters = NOTHING_FILTERED,
+    confidence: Mapping[str, float] = CONFIDENCE,
     pool: int = 100,
 ) -> list[PassageHit]:
     """The best ``pool`` passages by words and the best by meaning, with raw ``scores`` and ``score`` 0; fuse them next.
 
-    They are in force and in the scope that ``owner`` and ``within`` name; a passage needs any one of ``tags``, or all of them;
-    ``after <= created_at < before``. ``scores`` has ``words`` (BM25) and ``vector`` (exact cosine; only where ``vector`` and
+    They are in force, not expired, in the scope that ``owner`` and ``within`` name, and as the filters say; ``confidence``
+    says how far an origin is trusted. ``scores`` has ``words`` (BM25) and ``vector`` (exact cosine; only where ``vector`` and
     ``model`` are given and the passage has its vector).
     """
+    narrow = of_passages(filters, confidence)
+    scope = f"{_COSINE}{_SCOPES[within].format(join=_EMBEDDING)} AND {narrow.sql}"
     values = {
         "owner": owner,
         "query": query,
         "vector": vector_text(vector),
         "model": model,
-        "tags": list(tags),
-        "all_tags": all_tags,
-        "after": after,
-        "before": before,
         "pool": pool,
+        **narrow.values,
     }
     return [
         PassageHit(
@@ -255,6 +224,11 @@ async def candidates(
             archive_id=row.archive_id,
             file_id=row.file_id,
             extra=row.extra,
+            origin=row.origin,
+            confidence=row.confidence,
+            review_by=row.review_by,
+            refreshed_at=row.refreshed_at,
+            identity_id=row.identity_id,
         )
-        for row in await session.execute(_SEARCH[within], values)
+        for row in await rows(session, hybrid(scope, _FOUND), values)
     ]
