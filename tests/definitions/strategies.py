@@ -31,8 +31,21 @@ MODEL: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "limits": st.fixed_dictionaries({"max_steps": st.sampled_from([None, 5]), "max_seconds": st.sampled_from([None, 2.5])}),
     }
 )
+SEARCH: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {
+        "min_similarity": st.sampled_from([None, 0.3]),
+        "decay": st.sampled_from([{}, {"kind": "half_life", "retention_days": 30.0}]),
+        "confidence": st.sampled_from([{}, {"inferred": 0.5}]),
+        "rerank": st.sampled_from([None, False]),
+        "expires_after_days": st.sampled_from([{}, {"inferred": 365.0}]),
+    }
+)
 MEMORY: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
-    {"high_watermark": st.sampled_from([0.8, 0.9]), "write_policy": st.sampled_from(["write_back", "write_through"])}
+    {
+        "high_watermark": st.sampled_from([0.8, 0.9]),
+        "write_policy": st.sampled_from(["write_back", "write_through"]),
+        "search": SEARCH,
+    }
 )
 VALUES = st.fixed_dictionaries(
     {

@@ -14,7 +14,18 @@ from pydantic_core import ErrorDetails
 from pagemind.definitions import document
 from pagemind.definitions.document import Document, read_document
 from pagemind.definitions.problems import InvalidDefinition, NoDefinition, Position, Problem
-from pagemind.definitions.schema import HINTS, AgentDefinition, BlockSpec, LimitsSpec, MemorySpec, ModelSpec
+from pagemind.definitions.schema import (
+    HINTS,
+    AgentDefinition,
+    BlockSpec,
+    ConfidenceSpec,
+    DaysSpec,
+    DecaySpec,
+    LimitsSpec,
+    MemorySpec,
+    ModelSpec,
+    SearchSpec,
+)
 from pagemind.definitions.secrets import SecretRef
 
 MAX_FILE_BYTES = 1 << 20
@@ -178,6 +189,11 @@ def _keys_at(path: document.Path) -> list[str]:
         ("model",): ModelSpec,
         ("model", "limits"): LimitsSpec,
         ("memory",): MemorySpec,
+        ("memory", "search"): SearchSpec,
+        ("memory", "search", "decay"): DecaySpec,
+        ("memory", "search", "confidence"): ConfidenceSpec,
+        ("memory", "search", "expires_after_days"): DaysSpec,
+        ("memory", "search", "review_after_days"): DaysSpec,
     }
     spec = BlockSpec if path[:1] == ("blocks",) else specs.get(path)
     return list(spec.model_fields) if spec else []

@@ -149,7 +149,7 @@ def _flat_definition(definition: Json) -> dict[str, Any]:
     fields |= {key: list(definition.get(key, ())) for key in ("tools", "tags")}
     for section, spec in _SECTIONS.items():
         given = {key: value for key, value in definition.get(section, {}).items() if value is not None}
-        fields |= _flat(spec().model_dump(mode="json") | given, f"{section}.")
+        fields |= _flat(spec().model_dump(mode="json"), f"{section}.") | _flat(given, f"{section}.")
     return fields
 
 

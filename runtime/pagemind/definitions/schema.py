@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from pagemind.definitions.secrets import SECRET_PATTERN, Secret
 from pagemind.records import Json, Owner
+from pagemind.records.search import CONFIDENCE
 
 DEFAULT_TOOLS = (
     "core_memory_append",
@@ -121,8 +122,69 @@ class BlockSpec(Spec):
         return self
 
 
+class DecaySpec(Spec):
+    """How what is older counts for less. A passage's score is multiplied by a factor of its age in days."""
+
+    kind: Literal["none", "linear", "half_life"] = "none"
+    """`linear`: `1 - age / retention_days * 0.3`, at least 0.7. `half_life`: `0.5 ** (age / retention_days)`."""
+    retention_days: float = Field(default=90, gt=0, le=36_500)
+    """The days after which a passage has lost its 30 % (`linear`), or half of its weight (`half_life`)."""
+
+
+class ConfidenceSpec(Spec):
+    """How far a passage is trusted, 0 to 1, by who vouches for it, where nothing is said of the passage itself."""
+
+    stated: float = Field(default=CONFIDENCE["stated"], ge=0, le=1)
+    """A person said or stored it."""
+    read: float = Field(default=CONFIDENCE["read"], ge=0, le=1)
+    """A tool read it somewhere."""
+    inferred: float = Field(default=CONFIDENCE["inferred"], ge=0, le=1)
+    """The model wrote it."""
+    imported: float = Field(default=CONFIDENCE["imported"], ge=0, le=1)
+    """It came with a file or from another system."""
+
+
+Days = Annotated[Annotated[float, Field(gt=0, le=36_500)] | None, EMPTY_IS_NONE]
+
+
+class DaysSpec(Spec):
+    """Days from when a passage is stored, by who vouches for it; what is left out: never."""
+
+    stated: Days = None
+    """Of what a person said or stored."""
+    read: Days = None
+    """Of what a tool read somewhere."""
+    inferred: Days = None
+    """Of what the model wrote."""
+    imported: Days = None
+    """Of what came with a file or from another system."""
+
+
+class SearchSpec(Spec):
+    """How its searches weigh what they find. Everything is off unless asked for."""
+
+    min_similarity: Annotated[Annotated[float, Field(ge=0, le=1)] | None, EMPTY_IS_NONE] = None
+    """The least cosine of a hit with the query, so that nothing comes rather than noise: `cosine >= min_similarity`."""
+    decay: DecaySpec = DecaySpec()
+    """How what is older counts for less: `score * factor(age)`."""
+    weigh_confidence: bool = False
+    """Whether trust counts: `score * confidence`, and `score * confidence / 2` once a passage is past its `review_by`."""
+    confidence: ConfidenceSpec = ConfidenceSpec()
+    """How far a passage is trusted by who vouches for it."""
+    refresh_on_access: bool = False
+    """Whether a passage's age counts from when a search last brought it."""
+    diversity: float = Field(default=0, ge=0, le=1)
+    """Maximal marginal relevance: the next hit is that of the greatest `(1 - diversity) * score - diversity * likeness`."""
+    rerank: bool | None = None
+    """Whether the reranker has the last word; left out: where the configuration has one."""
+    expires_after_days: DaysSpec = DaysSpec()
+    """When a new passage expires, so that no search brings it any more."""
+    review_after_days: DaysSpec = DaysSpec()
+    """When a new passage is due for review, from when on it counts for half under `weigh_confidence`."""
+
+
 class MemorySpec(Spec):
-    """How the agent's context window is paged."""
+    """How the agent's context window is paged, and how its memory is searched."""
 
     high_watermark: float = Field(default=0.9, gt=0, le=1)
     """The share of the window above which the oldest exchanges are paged out."""
@@ -138,6 +200,8 @@ class MemorySpec(Spec):
     """How long the summary of what was paged out may be."""
     keep_tokens: int = Field(default=0, ge=0, le=1_000_000)
     """Tokens for paged-out messages that searches brought back again and again: they stay in view word for word; 0: none."""
+    search: SearchSpec = SearchSpec()
+    """How searches weigh what they find."""
 
     @model_validator(mode="after")
     def _low_below_high(self) -> Self:
@@ -168,7 +232,7 @@ class AgentDefinition(Spec):
     tools: Annotated[tuple[ToolName, ...], AfterValidator(_unique), Field(max_length=128)] = DEFAULT_TOOLS
     """Names of the tools it may call; left out: the eight memory tools."""
     memory: MemorySpec = MemorySpec()
-    """How its window is paged."""
+    """How its window is paged, and its memory searched."""
     tags: Annotated[tuple[Tag, ...], AfterValidator(_unique), Field(max_length=64)] = ()
     """Words to find the agent by."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from pydantic import SecretStr, ValidationError
@@ -14,7 +15,7 @@ from pagemind.errors import BadModel
 from pagemind.memory.compiler import Generation
 from pagemind.memory.pager import Budget
 from pagemind.model.reasoner import Reasoner
-from pagemind.records import Agent, Json
+from pagemind.records import Agent, Decay, Json, search
 from pagemind.settings import Settings
 
 
@@ -105,6 +106,41 @@ def policy_of(agent: Agent, reasoner: Reasoner) -> Policy:
         notice_budget_tokens=memory.notice_budget_tokens,
         keep_tokens=min(memory.keep_tokens, window // 4),
     )
+
+
+def search_policy(agent: Agent) -> search.Policy:
+    """How the agent's searches weigh what they find: ``memory.search`` of its definition."""
+    given = _memory_spec(_frozen(agent.memory)).search
+    return search.Policy(
+        min_similarity=given.min_similarity,
+        decay=Decay(given.decay.kind),
+        retention_days=given.decay.retention_days,
+        weigh_confidence=given.weigh_confidence,
+        confidence=given.confidence.model_dump(),
+        refresh_on_access=given.refresh_on_access,
+        diversity=given.diversity,
+        rerank=given.rerank,
+    )
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """From when on no search brings a passage, and from when on it counts for less; None: never."""
+
+    expires_at: datetime | None = None
+    review_by: datetime | None = None
+
+
+def lifetime_of(agent: Agent, origin: str, at: datetime) -> Lifetime:
+    """What the agent's definition gives a passage of that origin that is stored ``at`` that time."""
+    given = _memory_spec(_frozen(agent.memory)).search
+    return Lifetime(
+        _later(at, given.expires_after_days.model_dump()[origin]), _later(at, given.review_after_days.model_dump()[origin])
+    )
+
+
+def _later(at: datetime, days: float | None) -> datetime | None:
+    return None if days is None else at + timedelta(days=days)
 
 
 @dataclass(frozen=True)
