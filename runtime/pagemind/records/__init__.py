@@ -26,6 +26,7 @@ from pagemind.records.memory import (
     Archive,
     Block,
     BlockRevision,
+    EmbeddingModel,
     MessageEmbedding,
     Origin,
     Owner,
@@ -49,7 +50,7 @@ from pagemind.records.prompt import (
     Usage,
 )
 from pagemind.records.runs import Run, RunEvent, RunState, Step, StopReason, ToolCall
-from pagemind.records.search import CONFIDENCE, Decay, Filters, MessageHit, PassageHit, Policy
+from pagemind.records.search import CONFIDENCE, Decay, Filters, Found, MessageHit, PassageHit, Policy
 from pagemind.records.tools import McpServer, StoredTool, ToolKind
 
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "Conversation",
     "Decay",
     "Edit",
+    "EmbeddingModel",
     "Epoch",
     "File",
     "FileHit",
@@ -86,6 +88,7 @@ __all__ = [
     "FilesOpened",
     "Filters",
     "Folder",
+    "Found",
     "Identity",
     "Input",
     "Insert",

@@ -170,3 +170,40 @@ class MessageEmbedding(SQLModel, table=True):
     model: str = Field(primary_key=True)
     conversation_id: UUID
     embedding: Any = Field(sa_type=HALFVEC)
+
+
+class EmbeddingModel(SQLModel, table=True):
+    """An embedding model that the tenant has vectors of, or is going to have. The tenant's row names the one that serves."""
+
+    __tablename__: ClassVar[str] = "embedding_models"  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    tenant_id: UUID = tenant()
+    model: str = Field(primary_key=True)
+    dimensions: int
+    url: str | None = None
+    """The server of an ``openai:`` model, where it is not the configured one."""
+    kept_up: bool
+    """Whether each new text gets its vector by it: it serves, or it is being added."""
+    queued: bool
+    """Whether all texts of the time before it was added are queued for their vectors."""
+    held_until: datetime | None = moment()
+    """Until when somebody lays its vectors who is not to be helped."""
+    added_at: datetime = timestamp()
+    served_at: datetime | None = moment()
+    """When it began to serve, the last time."""
+
+
+class Unembedded(SQLModel, table=True):
+    """A text that lacks its vector by a model. Triggers add it with the text and remove it with the vector."""
+
+    __tablename__: ClassVar[str] = "unembedded"  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    tenant_id: UUID = tenant()
+    model: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    bulk: bool
+    """Whether it goes behind what was said or stored one by one: a piece of a file, or a text of before the model came."""
+    failures: int = 0
+    due_at: datetime = timestamp()
+    """When it is (next) to be tried."""

@@ -2,6 +2,10 @@
 
 Vectors name the archive or conversation they belong to, so that one of a million passages can have an index of its own.
 ``digest`` is that of the text without case and runs of white space: the same memory is not stored twice.
+
+A tenant may have several embedding models, one of which serves. ``unembedded`` names each text that lacks its vector by a
+model that is kept up: triggers put it there with the text and take it away with the vector, whoever writes them, so that to
+ask what is missing costs nothing where nothing is.
 """
 
 from __future__ import annotations
@@ -37,9 +41,86 @@ ALTER TABLE message_embeddings ADD COLUMN conversation_id uuid;
 UPDATE message_embeddings e SET conversation_id = m.conversation_id
   FROM messages m WHERE m.tenant_id = e.tenant_id AND m.id = e.message_id;
 ALTER TABLE message_embeddings ALTER COLUMN conversation_id SET NOT NULL;
+
+CREATE TABLE embedding_models (
+    tenant_id uuid NOT NULL REFERENCES tenants (id) DEFERRABLE INITIALLY DEFERRED,
+    model varchar NOT NULL CHECK (model <> ''),
+    dimensions integer NOT NULL CHECK (dimensions BETWEEN 1 AND 4000),
+    url varchar,
+    kept_up boolean NOT NULL,
+    queued boolean NOT NULL,
+    held_until timestamptz,
+    added_at timestamptz NOT NULL,
+    served_at timestamptz,
+    PRIMARY KEY (tenant_id, model)
+);
+INSERT INTO embedding_models (tenant_id, model, dimensions, kept_up, queued, added_at, served_at)
+SELECT id, embedding_model, embedding_dimensions, true, false, now(), now() FROM tenants WHERE embedding_model IS NOT NULL;
+
+CREATE TABLE unembedded (
+    tenant_id uuid NOT NULL,
+    model varchar NOT NULL,
+    kind varchar NOT NULL CHECK (kind IN ('passage', 'message')),
+    id uuid NOT NULL,
+    bulk boolean NOT NULL,
+    failures integer NOT NULL DEFAULT 0,
+    due_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, model, kind, id)
+);
+CREATE INDEX unembedded_due ON unembedded (tenant_id, model, bulk, due_at);
 """
 
-OWNED: tuple[str, ...] = ()
+# What is written in one statement is queued in one: bulk inserts stay bulk inserts.
+TRIGGERS = (
+    """
+CREATE FUNCTION queue_passages() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO unembedded (tenant_id, model, kind, id, bulk)
+    SELECT f.tenant_id, m.model, 'passage', f.id, f.file_id IS NOT NULL
+      FROM fresh f JOIN embedding_models m ON m.tenant_id = f.tenant_id AND m.kept_up
+     WHERE f.superseded_at IS NULL
+        ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$""",
+    """
+CREATE FUNCTION queue_messages() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO unembedded (tenant_id, model, kind, id, bulk)
+    SELECT f.tenant_id, m.model, 'message', f.id, false
+      FROM fresh f JOIN embedding_models m ON m.tenant_id = f.tenant_id AND m.kept_up
+     WHERE f.role IN ('user', 'assistant') AND f.content <> ''
+        ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$""",
+    """
+CREATE FUNCTION unqueue_passages() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM unembedded u USING fresh f
+     WHERE u.tenant_id = f.tenant_id AND u.model = f.model AND u.kind = 'passage' AND u.id = f.passage_id;
+    RETURN NULL;
+END $$""",
+    """
+CREATE FUNCTION unqueue_messages() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM unembedded u USING fresh f
+     WHERE u.tenant_id = f.tenant_id AND u.model = f.model AND u.kind = 'message' AND u.id = f.message_id;
+    RETURN NULL;
+END $$""",
+    *(
+        f"CREATE TRIGGER {name} AFTER {event} ON {table} REFERENCING NEW TABLE AS fresh "
+        f"FOR EACH STATEMENT EXECUTE FUNCTION {function}()"
+        for name, event, table, function in (
+            ("queue", "INSERT", "passages", "queue_passages"),
+            ("queue", "INSERT", "messages", "queue_messages"),
+            ("unqueue", "INSERT", "passage_embeddings", "unqueue_passages"),
+            ("unqueue_again", "UPDATE", "passage_embeddings", "unqueue_passages"),
+            ("unqueue", "INSERT", "message_embeddings", "unqueue_messages"),
+            ("unqueue_again", "UPDATE", "message_embeddings", "unqueue_messages"),
+        )
+    ),
+)
+
+OWNED: tuple[str, ...] = ("embedding_models", "unembedded")
 
 # Without a tenant the setting is NULL, or '' once a transaction of the connection has set it: both see no rows.
 MINE = "tenant_id = nullif(current_setting('app.tenant', true), '')::uuid"
@@ -48,12 +129,14 @@ MINE = "tenant_id = nullif(current_setting('app.tenant', true), '')::uuid"
 def upgrade() -> None:
     """Add the columns and fill them, make the tables and put each under its policy."""
     # The owner of the tables is under the policies, too: what is filled in here is every tenant's.
-    filled = ("passages", "passage_embeddings", "messages", "message_embeddings")
+    filled = ("tenants", "passages", "passage_embeddings", "messages", "message_embeddings")
     for table in filled:
         op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
     for statement in CHANGES.split(";\n"):
         if statement.strip():
             op.execute(statement)
+    for statement in TRIGGERS:
+        op.execute(statement)
     for table in filled:
         op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
     for table in OWNED:
