@@ -48,11 +48,17 @@ GRANTS = {
     "agent_files": MOVES,
 }
 
+# COPY does not write to tables under row-level security: what comes in bulk goes through a temporary table.
+MAY_MAKE_TEMPORARY = text("SELECT has_database_privilege(:role, current_database(), 'TEMPORARY')")
+
 
 def grant(connection: Connection, app_role: str) -> None:
     """Give the runtime's role exactly these rights."""
-    role = connection.dialect.identifier_preparer.quote(app_role)
+    quoted = connection.dialect.identifier_preparer.quote
+    role, database = quoted(app_role), quoted(connection.execute(text("SELECT current_database()")).scalar_one())
     connection.execute(text(f"GRANT USAGE ON SCHEMA public TO {role}"))
+    if not connection.execute(MAY_MAKE_TEMPORARY, {"role": app_role}).scalar_one():
+        connection.execute(text(f"GRANT TEMPORARY ON DATABASE {database} TO {role}"))
     for table, rights in GRANTS.items():
         connection.execute(text(f"REVOKE ALL ON {table} FROM {role}"))
         connection.execute(text(f"GRANT {rights} ON {table} TO {role}"))
