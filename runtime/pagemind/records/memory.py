@@ -143,6 +143,8 @@ class Passage(SQLModel, table=True):
     """From when on no search brings it; None: never."""
     refreshed_at: datetime | None = moment()
     """When a search last brought it, where that keeps it young; None: as old as ``created_at``."""
+    gist: UUID | None = None
+    """Of what was stored by hand, ``memory.duplicates.gist`` of its text: an archive has it in force but once."""
     superseded_by: UUID | None = None
     superseded_at: datetime | None = moment()
     created_at: datetime = timestamp()

@@ -1,7 +1,8 @@
 """Retrieval: where a passage comes from and how far it is trusted, what came back from a search, and search at scale.
 
 Vectors name the archive or conversation they belong to, so that one of a million passages can have an index of its own.
-``digest`` is that of the text without case and runs of white space: the same memory is not stored twice.
+``digest`` is that of the text without case and runs of white space, ``gist`` that of what it says where it was stored by hand:
+the same memory is not stored twice.
 
 A tenant may have several embedding models, one of which serves. ``unembedded`` names each text that lacks its vector by a
 model that is kept up: triggers put it there with the text and take it away with the vector, whoever writes them, so that to
@@ -25,9 +26,11 @@ ALTER TABLE passages
     ADD COLUMN review_by timestamptz,
     ADD COLUMN expires_at timestamptz,
     ADD COLUMN refreshed_at timestamptz,
+    ADD COLUMN gist uuid,
     ADD COLUMN digest uuid NOT NULL GENERATED ALWAYS AS (
         md5(lower(regexp_replace(btrim(text), '\\s+', ' ', 'g')))::uuid) STORED;
 CREATE INDEX passages_digest ON passages (tenant_id, archive_id, digest) WHERE superseded_at IS NULL;
+CREATE UNIQUE INDEX passages_gist ON passages (tenant_id, archive_id, gist) WHERE superseded_at IS NULL AND gist IS NOT NULL;
 UPDATE passages SET origin = CASE WHEN file_id IS NOT NULL THEN 'imported' WHEN source LIKE 'agent:%' THEN 'inferred'
                                   WHEN source LIKE 'person%' THEN 'stated' ELSE 'imported' END;
 
