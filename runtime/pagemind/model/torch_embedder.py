@@ -8,16 +8,35 @@ import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 
 from pagemind.errors import EmbedderError
 from pagemind.model import weights
-from pagemind.model.embed_queue import EmbedQueue, Item
-from pagemind.model.embed_work import Encoder, work
+from pagemind.model.batch_queue import BatchQueue, Item
+from pagemind.model.batch_work import Batches, work
 from pagemind.model.embedder import Kind
+from pagemind.model.ruler import Ruler
 from pagemind.settings import Settings
 
 JOIN_SECONDS = 10.0
+
+
+class Encoder(Batches[str], Protocol):
+    """What the embedder needs of the module that imports torch."""
+
+    @property
+    def dimensions(self) -> int:
+        """The length of its vectors."""
+        ...
+
+    @property
+    def dtype(self) -> str:
+        """``bfloat16`` or ``float32``, and on which device."""
+        ...
+
+    def ruler(self) -> Ruler:
+        """Measures documents as the model reads them."""
+        ...
 
 
 class TorchEmbedder:
@@ -26,7 +45,7 @@ class TorchEmbedder:
     def __init__(self, settings: Settings) -> None:
         self.name = settings.embedder
         self._device = settings.embedder_device
-        self._queue = EmbedQueue(settings.embedder_batch_tokens)
+        self._queue = BatchQueue[str](settings.embedder_batch_tokens, EmbedderError)
         self._encoder: Encoder | None = None
         self._dimensions = known_dimensions(settings.embedder)
         self._thread: threading.Thread | None = None
@@ -66,6 +85,13 @@ class TorchEmbedder:
         finally:
             for item in items:
                 item.future.cancel()
+
+    async def ruler(self) -> Ruler:
+        """Measures documents as the model reads them. Raises ``EmbedderError``."""
+        await self.ready()
+        if self._encoder is None:
+            raise EmbedderError("it was closed")
+        return await asyncio.to_thread(self._encoder.ruler)
 
     async def close(self) -> None:
         """Stop the thread after the batch it is at; callers still waiting get an ``EmbedderError``.

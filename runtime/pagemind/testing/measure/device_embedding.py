@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from transformers.utils import logging as transformers_logging
 
-from pagemind.model.embed_queue import FULL_TOKENS
+from pagemind.model.batch_queue import FULL_TOKENS
 from pagemind.model.embedder import make_embedder
 from pagemind.model.encoder import Encoder
 from pagemind.settings import Settings

@@ -1,31 +1,23 @@
-"""What the embedder's thread does all day: take a batch, start it, hand out what is done."""
+"""What a model's thread does all day: take a batch, start it, hand out what is done."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Sequence, Sized
+from typing import Generic, Protocol, TypeVar
 
-from pagemind.errors import EmbedderError
-from pagemind.model.embed_queue import QUERIES_IN_A_ROW, EmbedQueue, Item
+from pagemind.model.batch_queue import QUERIES_IN_A_ROW, BatchQueue, Given, Item
 from pagemind.model.embedder import Kind
 from pagemind.model.graphs import Vectors
 
 FAILURES = (RuntimeError, ValueError)
 
 
-class Encoder(Protocol):
-    """What the embedder's thread needs of the module that imports torch."""
+Tokenized = TypeVar("Tokenized", bound=Sized, contravariant=True)
 
-    @property
-    def dimensions(self) -> int:
-        """The length of its vectors."""
-        ...
 
-    @property
-    def dtype(self) -> str:
-        """``bfloat16`` or ``float32``, and on which device."""
-        ...
+class Batches(Protocol[Tokenized]):
+    """What a model's thread needs of the module that imports torch."""
 
     @property
     def most_batch_tokens(self) -> int:
@@ -37,23 +29,24 @@ class Encoder(Protocol):
         """How many started batches may wait for their hand-out: 0 where the thread itself computes."""
         ...
 
-    def tokenize(self, texts: Sequence[str], kind: Kind) -> list[list[int]]:
-        """Token ids of each text, its prompt prefixed, cut to the model's length."""
+    def tokenize(self, texts: Sequence[Tokenized], kind: Kind, /) -> list[list[int]]:
+        """Token ids of each text, or pair, with all that the model wants around it, cut to the model's length."""
         ...
 
     def start(self, batch: Sequence[Sequence[int]]) -> Vectors:
-        """Begin with a batch; what comes back waits for it and gives a unit vector for each row of token ids."""
+        """Begin with a batch; what comes back waits for it and gives a vector for each row of token ids."""
         ...
 
 
-class Started:
+class Started(Generic[Given]):
     """A batch that the device works on."""
 
-    def __init__(self, items: Sequence[Item], encoder: Encoder) -> None:
+    def __init__(self, items: Sequence[Item[Given]], model: Batches[Given], queue: BatchQueue[Given]) -> None:
         self._items = items
+        self._failure = queue.failure
         self._vectors: Vectors | None = None
         try:
-            self._vectors = encoder.start([item.ids for item in items])
+            self._vectors = model.start([item.ids for item in items])
         except FAILURES as error:
             self._fail(error)
 
@@ -71,32 +64,32 @@ class Started:
 
     def _fail(self, error: Exception) -> None:
         for item in self._items:
-            item.fail(EmbedderError(str(error)[:500]))
+            item.fail(self._failure(str(error)[:500]))
 
 
-def work(queue: EmbedQueue, encoder: Encoder) -> None:
+def work(queue: BatchQueue[Given], model: Batches[Given]) -> None:
     """Until the queue is closed. While the device is at one batch of documents the next is tokenized and started.
 
     A query is handed out at once, ahead of the documents that were started before it; these are waited for after
     ``QUERIES_IN_A_ROW`` of them.
     """
-    flying: deque[Started] = deque()
+    flying: deque[Started[Given]] = deque()
     queries = 0
     try:
         while True:
-            batch = queue.take(encoder.tokenize, encoder.most_batch_tokens, wait=not flying)
+            batch = queue.take(model.tokenize, model.most_batch_tokens, wait=not flying)
             if batch and batch[0].kind == "query":
-                Started(batch, encoder).hand_out()
+                Started(batch, model, queue).hand_out()
                 queries += 1
                 if flying and queries >= QUERIES_IN_A_ROW:
                     flying.popleft().hand_out()
                     queries = 0
                 continue
             if batch:
-                flying.append(Started(batch, encoder))
+                flying.append(Started(batch, model, queue))
             elif not flying:
                 return
-            while flying and (not batch or len(flying) > encoder.batches_ahead):
+            while flying and (not batch or len(flying) > model.batches_ahead):
                 flying.popleft().hand_out()
     finally:
         # Reached with batches left only where this thread fails: nobody may wait for them for ever.

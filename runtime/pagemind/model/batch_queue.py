@@ -1,4 +1,4 @@
-"""The embedder's queue: callers' texts become batches of a bounded number of tokens, queries first."""
+"""The queue of a model's thread: what callers give becomes batches of a bounded number of tokens, queries first."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import asyncio
 import threading
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
-from pagemind.errors import EmbedderError
+from pagemind.errors import PagemindError
 from pagemind.model.embedder import Kind
 
 GATHER_SECONDS = 0.002
@@ -22,24 +23,27 @@ FULL_TOKENS = 8192
 """A padded batch of so many tokens keeps any device busy: more only of like length. Above what a CPU takes at once."""
 LIKE_SHARE = 0.85
 
-Tokenize = Callable[[Sequence[str], Kind], list[list[int]]]
+Given = TypeVar("Given", bound=Sized)
+"""What is computed about: a text, or a pair of texts."""
+
+Tokenize = Callable[[Sequence[Given], Kind], list[list[int]]]
 
 
 @dataclass(eq=False)
-class Item:
-    """One text on its way, and the caller's future for its vector."""
+class Item(Generic[Given]):
+    """One text, or pair, on its way, and the caller's future for its vector."""
 
-    text: str
+    text: Given
     kind: Kind
     future: asyncio.Future[list[float]]
     loop: asyncio.AbstractEventLoop
     ids: list[int] = field(default_factory=list[int])
 
     def give(self, vector: list[float]) -> None:
-        """Hand the vector to the caller, from the embedder's thread."""
+        """Hand the vector to the caller, from the model's thread."""
         self._tell(lambda: None if self.future.done() else self.future.set_result(vector))
 
-    def fail(self, error: EmbedderError) -> None:
+    def fail(self, error: PagemindError) -> None:
         """Hand the failure to the caller, from any thread."""
         self._tell(lambda: None if self.future.done() else self.future.set_exception(error))
 
@@ -48,18 +52,19 @@ class Item:
             self.loop.call_soon_threadsafe(what)
 
 
-class EmbedQueue:
-    """Filled by event loops, emptied by the embedder's one thread."""
+class BatchQueue(Generic[Given]):
+    """Filled by event loops, emptied by the model's one thread. ``failure`` makes what callers get where a batch fails."""
 
-    def __init__(self, batch_tokens: int) -> None:
+    def __init__(self, batch_tokens: int, failure: Callable[[str], PagemindError]) -> None:
+        self.failure = failure
         self._batch_tokens = batch_tokens
-        self._waiting: dict[Kind, deque[Item]] = {"query": deque(), "document": deque()}
-        self._tokenized: dict[Kind, list[Item]] = {"query": [], "document": []}
+        self._waiting: dict[Kind, deque[Item[Given]]] = {"query": deque(), "document": deque()}
+        self._tokenized: dict[Kind, list[Item[Given]]] = {"query": [], "document": []}
         self._changed = threading.Condition()
-        self._closed: EmbedderError | None = None
+        self._closed: PagemindError | None = None
         self._queries_in_a_row = 0
 
-    def put(self, items: Sequence[Item]) -> None:
+    def put(self, items: Sequence[Item[Given]]) -> None:
         """Add a caller's texts. After ``close`` they fail with its error."""
         with self._changed:
             if self._closed is None:
@@ -69,7 +74,7 @@ class EmbedQueue:
         for item in items:
             item.fail(self._closed)
 
-    def close(self, error: EmbedderError) -> None:
+    def close(self, error: PagemindError) -> None:
         """Fail everything that waits, and everything to come, with this error."""
         with self._changed:
             self._closed = self._closed or error
@@ -81,7 +86,7 @@ class EmbedQueue:
         for item in left:
             item.fail(self._closed)
 
-    def take(self, tokenize: Tokenize, most_batch_tokens: int, *, wait: bool = True) -> list[Item]:
+    def take(self, tokenize: Tokenize[Given], most_batch_tokens: int, *, wait: bool = True) -> list[Item[Given]]:
         """The next batch, in order of length: waits for one; empty once closed, or where none is there and ``wait`` is off."""
         kind = self._wait() if wait else self._now()
         if kind is None:
@@ -129,7 +134,7 @@ class EmbedQueue:
         self._queries_in_a_row = self._queries_in_a_row + 1 if kind == "query" else 0
         return kind
 
-    def _fetch(self, kind: Kind) -> list[Item]:
+    def _fetch(self, kind: Kind) -> list[Item[Given]]:
         """Texts to tokenize; none while tokenized ones are left, so that a short text is not overtaken for ever."""
         with self._changed:
             waiting = self._waiting[kind]
@@ -137,12 +142,12 @@ class EmbedQueue:
             return [waiting.popleft() for _ in range(count)]
 
 
-def length(item: Item) -> int:
+def length(item: Item[Given]) -> int:
     """The tokens of an item."""
     return len(item.ids)
 
 
-def split(ready: list[Item], batch_tokens: int) -> tuple[list[Item], list[Item]]:
+def split(ready: list[Item[Given]], batch_tokens: int) -> tuple[list[Item[Given]], list[Item[Given]]]:
     """The longest items that fit the budget together once padded to the longest, at least one; and the rest.
 
     ``ready`` is in order of length, so that items of like length share a batch and little is padded. Beyond ``FULL_TOKENS``
