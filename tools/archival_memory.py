@@ -27,7 +27,10 @@ async def archival_memory_insert(system: Syscalls, content: str, tags: list[str]
     """
     bounded_text("content", content, limit_chars=CONTENT_LIMIT_CHARS)
     kept = _tags(tags)
-    await system.archive(content, kept)
+    stored = await system.archive(content, kept)
+    if stored.since is not None:
+        system.note_effect("archived already")
+        return f"Already stored on {stored.since:%Y-%m-%d}: {one_line(stored.text, limit_chars=LINE_LIMIT_CHARS)}"
     system.note_effect(f"archived {len(content)} characters")
     return "Archived" + (f" with the tags {', '.join(kept)}." if kept else ".")
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from pagemind.engine.kernel import Kernel
-from pagemind.engine.recall import recall_passages
+from pagemind.engine.policy import lifetime_of
+from pagemind.engine.recall import Search, recall_passages
 from pagemind.errors import EmptyPassage, PassageTooLong
-from pagemind.records import Filters, Json, Passage, PassageHit, now
+from pagemind.memory.duplicates import gist
+from pagemind.records import Json, Origin, Passage, PassageHit, now
 from pagemind.records.base import record_of
 from pagemind.records.text import clean_text
-from pagemind.store import agents, archives, passages
-from pagemind.store.inserts import insert_for_agent, insert_many
+from pagemind.store import agents, archives, once, passages
+from pagemind.store.database import AsyncSession
 from pagemind.store.passages import Within
 
 NOWHERE = UUID(int=0)
@@ -23,56 +25,80 @@ NOWHERE = UUID(int=0)
 
 @dataclass(frozen=True)
 class Draft:
-    """A passage to be stored. Without ``created_at`` it is of now; ``extra`` is kept for the front."""
+    """A passage to be stored by hand. Without ``created_at`` it is of now; ``extra`` is kept for the front."""
 
     text: str
     tags: Sequence[str] = ()
     created_at: datetime | None = None
     extra: Json | None = None
+    source: str = ""
+    """Where it comes from, where that is not who stores it."""
+    origin: Origin = Origin.stated
+    confidence: float | None = None
+    identity_id: UUID | None = None
+    review_by: datetime | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is looked for: in which scope, by which query; None for the newest."""
+class Kept:
+    """A passage that stands in the archive: a new one, or one that said the same before."""
 
-    owner: UUID | None
-    within: Within
-    query: str | None
-    tags: Sequence[str] = ()
-    all_tags: bool = False
-    after: datetime | None = None
-    before: datetime | None = None
-    limit: int = 10
+    passage: Passage
+    is_new: bool
 
 
-async def insert(kernel: Kernel, agent_id: UUID, draft: Draft, source: str) -> Passage:
-    """Store a passage in the archive that the agent writes to; its vector follows.
+async def insert(kernel: Kernel, agent_id: UUID, draft: Draft, source: str) -> Kept:
+    """Store a passage in the archive that the agent writes to, unless it stands there; its vector follows.
 
-    Raises UnknownAgent, EmptyPassage, PassageTooLong.
+    What the draft does not say of how long it is good, the agent's definition says. Raises UnknownAgent, EmptyPassage,
+    PassageTooLong.
     """
-    passage = made(kernel, draft, source, now())
-    archive_id = await insert_for_agent(kernel.database, agent_id, passage)
-    if archive_id is not None:
-        passage.archive_id = archive_id
-        return passage
+    at = now()
+    passage = made(kernel, draft, source, at)
+    placed = await once.store_for_agent(kernel.database, agent_id, passage)
+    if placed is not None and placed.archive_id is not None and placed.id == passage.id:
+        passage.archive_id, passage.expires_at, passage.review_by = placed.archive_id, placed.expires_at, placed.review_by
+        return Kept(passage, is_new=True)
     async with kernel.database.transaction() as session:
-        passage.archive_id = (await archives.archive_of(session, await agents.get(session, agent_id))).id
-        await passages.insert(session, passage)
-    return passage
+        if placed is not None and placed.id is not None:
+            return Kept((await passages.by_ids(session, [placed.id]))[placed.id], is_new=False)
+        agent = await agents.get(session, agent_id)
+        passage.archive_id = (await archives.archive_of(session, agent)).id
+        life = lifetime_of(agent, passage.origin, at)
+        passage.expires_at, passage.review_by = passage.expires_at or life.expires_at, passage.review_by or life.review_by
+        [kept] = await keep_all(session, [passage])
+    return kept
 
 
-async def insert_all(kernel: Kernel, archive_id: UUID, drafts: Sequence[Draft], source: str) -> list[Passage]:
-    """Store passages in an archive, in their order; their vectors follow. UnknownRecord, EmptyPassage, PassageTooLong."""
+async def insert_all(kernel: Kernel, archive_id: UUID, drafts: Sequence[Draft], source: str) -> list[Kept]:
+    """Store passages in an archive, unless they stand there, in their order; their vectors follow.
+
+    Raises UnknownRecord, EmptyPassage, PassageTooLong.
+    """
     # A microsecond apart, so that they are listed in this order.
     began = now()
-    stored = [made(kernel, draft, source, began + timedelta(microseconds=n)) for n, draft in enumerate(drafts)]
+    wanted = [made(kernel, draft, source, began + timedelta(microseconds=n)) for n, draft in enumerate(drafts)]
     async with kernel.database.transaction() as session:
         archive = await archives.get(session, archive_id)
-        for passage in stored:
+        for passage in wanted:
             passage.archive_id = archive.id
-        if stored:
-            await insert_many(session, kernel.database.tenant_id, archive.id, stored)
-    return stored
+        return await keep_all(session, wanted)
+
+
+async def keep_all(session: AsyncSession, wanted: Sequence[Passage]) -> list[Kept]:
+    """Store those that do not stand; what the others say is laid upon what does."""
+    known = await once.insert_once(session, wanted)
+    told: dict[UUID, Passage] = {}
+    for passage in wanted:
+        if passage.id in known:
+            told[known[passage.id]] = once.joined(told.get(known[passage.id]), passage)
+    await once.merge(session, told)
+    standing = await passages.by_ids(session, list(told)) if told else {}
+    return [
+        Kept(standing[known[passage.id]], is_new=False) if passage.id in known else Kept(passage, is_new=True)
+        for passage in wanted
+    ]
 
 
 def made(kernel: Kernel, draft: Draft, source: str, at: datetime) -> Passage:
@@ -88,41 +114,32 @@ def made(kernel: Kernel, draft: Draft, source: str, at: datetime) -> Passage:
         "archive_id": NOWHERE,
         "text": text,
         "tags": list(dict.fromkeys(clean_text(tag) for tag in draft.tags)),
-        "source": source,
+        "source": draft.source or source,
         "extra": draft.extra or {},
         "created_at": draft.created_at or at,
+        "origin": draft.origin,
+        "confidence": draft.confidence,
+        "identity_id": draft.identity_id,
+        "review_by": draft.review_by,
+        "expires_at": draft.expires_at,
+        "gist": gist(text),
     }
     return record_of(Passage, values)
 
 
-async def search(kernel: Kernel, wanted: Wanted) -> list[tuple[Passage, float]]:
-    """The passages that are wanted with their scores, the best first; the newest where there is no query."""
-    query = None if wanted.query is None else clean_text(wanted.query)
-    if query is None:
-        async with kernel.database.transaction() as session:
-            found = await passages.newest(
-                session,
-                wanted.owner,
-                wanted.within,
-                filters=Filters(tags=tuple(wanted.tags), all_tags=wanted.all_tags, after=wanted.after, before=wanted.before),
-                limit=wanted.limit,
-            )
-        return [(passage, 0.0) for passage in found]
+async def search(kernel: Kernel, owner: UUID | None, within: Within, wanted: Search) -> list[tuple[Passage, float]]:
+    """The passages of that scope that are wanted with their scores, the best first."""
+    query = clean_text(wanted.query)
     if not query.strip():
         return []
-    hits = await recall_passages(
-        kernel,
-        wanted.owner,
-        query,
-        within=wanted.within,
-        tags=wanted.tags,
-        all_tags=wanted.all_tags,
-        top_k=wanted.limit,
-        after=wanted.after,
-        before=wanted.before,
-        rest=True,
-    )
+    hits = await recall_passages(kernel, owner, replace(wanted, query=query), within=within, rest=True)
     return [(found_passage(kernel, hit), hit.score) for hit in hits]
+
+
+async def newest(kernel: Kernel, owner: UUID | None, within: Within, wanted: Search) -> list[Passage]:
+    """The newest passages of that scope that its filters let through."""
+    async with kernel.database.transaction() as session:
+        return await passages.newest(session, owner, within, filters=wanted.filters, limit=wanted.limit)
 
 
 def found_passage(kernel: Kernel, hit: PassageHit) -> Passage:

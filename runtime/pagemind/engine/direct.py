@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import NoReturn, cast
 from uuid import UUID
 
+from pagemind.engine.archival import Draft
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.memory import Memory
 from pagemind.errors import BadArgument, RunToolOnly
-from pagemind.records import Agent, Block, CallRequest, Edit, Json, MessageHit, PassageHit, now
+from pagemind.records import Agent, Archived, Block, CallRequest, Edit, Filters, Found, Json, MessageHit, PassageHit, now
 from pagemind.toolbox.calls import CallResult, MalformedCalls, run_call, validate
 from pagemind.toolbox.syscalls import Syscalls
 
@@ -77,9 +78,10 @@ class Direct:
         self._values[label] = block.value
         return block.value
 
-    async def archive(self, text: str, tags: Sequence[str] = ()) -> UUID:
-        """Store a passage in the agent's archive."""
-        return (await self.memory.insert(self.agent, text, tags=tags, source=self.author)).id
+    async def archive(self, text: str, tags: Sequence[str] = ()) -> Archived:
+        """Store a passage in the agent's archive, unless it stands there."""
+        kept = await self.memory.keep(self.agent, Draft(text, tags), self.author)
+        return Archived(kept.passage.id, kept.passage.text, None if kept.is_new else kept.passage.created_at)
 
     async def search_archive(
         self,
@@ -90,11 +92,10 @@ class Direct:
         top_k: int = 10,
         after: datetime | None = None,
         before: datetime | None = None,
-    ) -> list[PassageHit]:
+    ) -> Found[PassageHit]:
         """Passages by words and by meaning, the best first."""
-        return await self.memory.search_archive(
-            self.agent, query, tags=tags, all_tags=all_tags, top_k=top_k, after=after, before=before
-        )
+        filters = Filters(tags=tuple(tags), all_tags=all_tags, after=after, before=before)
+        return await self.memory.search_archive(self.agent, query, filters=filters, limit=top_k)
 
     async def search_conversation(
         self,
@@ -104,11 +105,10 @@ class Direct:
         limit: int = 10,
         after: datetime | None = None,
         before: datetime | None = None,
-    ) -> list[MessageHit]:
+    ) -> Found[MessageHit]:
         """Messages of the agent's main conversation, the best first."""
-        return await self.memory.search_conversation(
-            self.conversation_id, query, roles=roles, limit=limit, after=after, before=before
-        )
+        filters = Filters(roles=tuple(roles), after=after, before=before)
+        return await self.memory.search_conversation(self.conversation_id, query, filters=filters, limit=limit)
 
     def note_effect(self, words: str) -> None:
         """Nobody is told."""

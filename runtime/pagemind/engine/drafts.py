@@ -113,6 +113,7 @@ def drafted(
         author=f"agent:{turn.view.agent.name}",
         edits=effects.edits if effects else (),
         passages=effects.passages if effects else (),
+        retold=effects.retold if effects else {},
         vectors=effects.vectors if effects else {},
         files=effects.files if effects else (),
         shapes=effects.shapes if effects else (),
@@ -258,6 +259,7 @@ def tool_return(job: Job, step_id: UUID | None, each: Returned) -> Message:
     message.call_id = each.call.id
     message.name = each.call.name
     message.status = each.result.status
+    message.recalled = bool(each.result.recalled)
     return message
 
 

@@ -11,19 +11,25 @@ from uuid import UUID
 from pagemind.engine import files
 from pagemind.engine.job import Job
 from pagemind.engine.kernel import Kernel
+from pagemind.engine.policy import lifetime_of, search_policy
 from pagemind.engine.post import tell, tell_all
-from pagemind.engine.recall import recall_messages, recall_passages
+from pagemind.engine.recall import Search, recall_messages, recall_passages
 from pagemind.errors import BadArgument, BlockFull, BlockReadOnly, BlockTaken, TooManyBlocks, UnknownBlock
 from pagemind.memory.blocks import apply_edit
+from pagemind.memory.duplicates import gist
 from pagemind.memory.faulting import faults
 from pagemind.records import (
+    Archived,
     Block,
     Edit,
     FileHit,
     FileMatches,
     FileRequest,
     FilesOpened,
+    Filters,
+    Found,
     MessageHit,
+    Origin,
     Owner,
     PageFault,
     Passage,
@@ -31,7 +37,7 @@ from pagemind.records import (
     now,
 )
 from pagemind.records.view import View
-from pagemind.store import archives, block_lists, paging
+from pagemind.store import archives, block_lists, once, paging
 from pagemind.store.agent_files import Opening
 
 
@@ -93,7 +99,10 @@ class Effects:
     step_id: UUID
     edits: list[BlockEdit] = field(default_factory=list[BlockEdit])
     passages: list[Passage] = field(default_factory=list[Passage])
-    vectors: dict[UUID, list[float]] = field(default_factory=dict[UUID, list[float]])
+    vectors: dict[str, dict[UUID, list[float]]] = field(default_factory=dict[str, dict[UUID, list[float]]])
+    """Of the passages, by the model that made them: another one may serve by the time they are stored."""
+    retold: dict[UUID, Passage] = field(default_factory=dict[UUID, Passage])
+    """What was to be stored and stands already, by the id of what stands."""
     recalled: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     faults: list[PageFault] = field(default_factory=list[PageFault])
     files: list[FileChange] = field(default_factory=list[FileChange])
@@ -172,8 +181,9 @@ class Effects:
             raise BlockReadOnly(label=label)
         return block
 
-    async def archive(self, text: str, tags: Sequence[str] = ()) -> UUID:
-        """Store a passage, with the run's input as its evidence."""
+    async def archive(self, text: str, tags: Sequence[str] = ()) -> Archived:
+        """Store a passage, with the run's input as its evidence, unless the archive says the same already."""
+        life = lifetime_of(self.view.agent, Origin.inferred, now())
         passage = Passage(
             tenant_id=self.job.tenant_id,
             archive_id=await self._archive_id(),
@@ -183,12 +193,30 @@ class Effects:
             evidence=[m.id for m in self.view.messages if m.run_id == self.job.run_id and m.role == "user"],
             run_id=self.job.run_id,
             step_id=self.step_id,
+            gist=gist(text),
+            identity_id=self._identity(),
+            expires_at=life.expires_at,
+            review_by=life.review_by,
         )
+        twin = self._own_twin(passage) or await once.twin_of(self.kernel.database, passage)
+        if twin is not None:
+            self.retold[twin.id] = once.joined(self.retold.get(twin.id), passage)
+            return Archived(twin.id, twin.text, twin.created_at)
         self.passages.append(passage)
-        vector = await self.kernel.vector(text, "document")  # without one the indexer makes it later
+        kernel = self.kernel.still()
+        vector = await kernel.vector(text, "document")  # without one the indexer makes it later
         if vector is not None:
-            self.vectors[passage.id] = vector
-        return passage.id
+            self.vectors.setdefault(kernel.embedder.name, {})[passage.id] = vector
+        return Archived(passage.id, text)
+
+    def _own_twin(self, passage: Passage) -> Passage | None:
+        """What this step stores already and says the same."""
+        return next((each for each in self.passages if each.gist == passage.gist and each.gist is not None), None)
+
+    def _identity(self) -> UUID | None:
+        """With whom the run talks, where its input says so."""
+        sender = next((m.sender for m in self.view.messages if m.run_id == self.job.run_id and m.sender), None)
+        return _identity_in(sender)
 
     async def search_archive(
         self,
@@ -199,11 +227,10 @@ class Effects:
         top_k: int = 10,
         after: datetime | None = None,
         before: datetime | None = None,
-    ) -> list[PassageHit]:
+    ) -> Found[PassageHit]:
         """Passages by words and by meaning, the best first."""
-        hits = await recall_passages(
-            self.kernel, self.job.agent_id, query, tags=tags, all_tags=all_tags, top_k=top_k, after=after, before=before
-        )
+        filters = Filters(tags=tuple(tags), all_tags=all_tags, after=after, before=before)
+        hits = await recall_passages(self.kernel, self.job.agent_id, self._search(query, filters, top_k))
         self.recalled += [{"kind": "passage", "id": str(h.id), "text": h.text, "score": h.score, **_why(h)} for h in hits]
         return hits
 
@@ -215,18 +242,10 @@ class Effects:
         limit: int = 10,
         after: datetime | None = None,
         before: datetime | None = None,
-    ) -> list[MessageHit]:
+    ) -> Found[MessageHit]:
         """Messages of this conversation by words and by meaning, the best first; this run's own input is left out."""
-        hits = await recall_messages(
-            self.kernel,
-            self.job.conversation_id,
-            query,
-            roles=roles,
-            limit=limit,
-            after=after,
-            before=before,
-            before_seq=self._run_began(),
-        )
+        search = self._search(query, Filters(roles=tuple(roles), after=after, before=before), limit)
+        hits = await recall_messages(self.kernel, self.job.conversation_id, search, before_seq=self._run_began())
         self.recalled += [
             {"kind": "message", "id": f"#{h.seq}", "text": h.content, "score": h.score, "resident": h.resident, **_why(h)}
             for h in hits
@@ -281,6 +300,10 @@ class Effects:
                 return block.model_copy(update={"value": self._values.get(block.id, block.value)})
         raise UnknownBlock(label=label, known=", ".join(self.labels()) or "none: this agent has no blocks")
 
+    def _search(self, query: str, filters: Filters, limit: int) -> Search:
+        """The search, by the agent's own policy."""
+        return Search(query, filters, search_policy(self.view.agent), limit)
+
     def _run_began(self) -> int | None:
         """The ``seq`` of this run's own input: a search with its words must not find itself."""
         return next((message.seq for message in self.view.messages if message.run_id == self.job.run_id), None)
@@ -312,6 +335,14 @@ class Effects:
             return self.view.archive_id
         async with self.kernel.database.transaction() as session:
             return (await archives.archive_of(session, self.view.agent)).id
+
+
+def _identity_in(sender: str | None) -> UUID | None:
+    """The identity that sent a message, where it is one that we know by its id."""
+    try:
+        return UUID((sender or "").removeprefix("identity-"))
+    except ValueError:
+        return None
 
 
 def _why(hit: PassageHit | MessageHit) -> dict[str, Any]:

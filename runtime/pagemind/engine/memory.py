@@ -6,13 +6,28 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from pagemind.engine.accept import checked
+from pagemind.engine.archival import Draft, Kept, insert
 from pagemind.engine.kernel import Kernel
-from pagemind.engine.recall import recall_messages, recall_passages
+from pagemind.engine.policy import search_policy
+from pagemind.engine.recall import Search, recall_messages, recall_passages
 from pagemind.errors import NothingToUndo, UnknownBlock
 from pagemind.memory.blocks import apply_edit
-from pagemind.records import Agent, Block, BlockRevision, Edit, MessageHit, Passage, PassageHit, Revert, edit_to_json
-from pagemind.store import archives, blocks, passages
+from pagemind.memory.ranking import Ingredients
+from pagemind.records import (
+    Agent,
+    Block,
+    BlockRevision,
+    Edit,
+    Filters,
+    Found,
+    MessageHit,
+    Passage,
+    PassageHit,
+    Policy,
+    Revert,
+    edit_to_json,
+)
+from pagemind.store import blocks, passages, trust
 from pagemind.store.database import AsyncSession
 
 
@@ -55,42 +70,54 @@ class Memory:
             return await blocks.history(session, block.id, limit)
 
     async def insert(self, agent: Agent, text: str, *, tags: Sequence[str] = (), source: str = "person") -> Passage:
-        """Put a passage into the agent's archive; its vector follows."""
-        content = checked(text, self._kernel.settings.message_limit_chars)
+        """Put a passage into the agent's archive; its vector follows. Where that says the same already, it is given back."""
+        return (await self.keep(agent, Draft(text, tags), source)).passage
+
+    async def keep(self, agent: Agent, draft: Draft, source: str) -> Kept:
+        """Put a passage into the agent's archive, unless it stands there. Raises EmptyPassage, PassageTooLong."""
+        return await insert(self._kernel, agent.id, draft, source)
+
+    async def confirm(
+        self, agent: Agent, passage: str, *, review_by: datetime | None = None, confidence: float | None = None
+    ) -> Passage:
+        """A person vouches for the passage of that id, or that begins so, until ``review_by``. UnknownRecord."""
         async with self._kernel.database.transaction() as session:
-            archive = await archives.archive_of(session, agent)
-            passage = Passage(tenant_id=agent.tenant_id, archive_id=archive.id, text=content, tags=list(tags), source=source)
-            await passages.insert(session, passage)
-        return passage
+            passage_id = await trust.named(session, agent.id, passage)
+            return await trust.confirm(session, agent.id, passage_id, review_by=review_by, confidence=confidence)
+
+    async def forget(self, agent: Agent, passage: str) -> Passage:
+        """Take the passage of that id, or that begins so, out of every search; its row stays. UnknownRecord."""
+        async with self._kernel.database.transaction() as session:
+            passage_id = await trust.named(session, agent.id, passage)
+            await passages.remove(session, passage_id, agent_id=agent.id)
+            return (await passages.by_ids(session, [passage_id]))[passage_id]
 
     async def search_archive(
         self,
         agent: Agent,
         query: str,
         *,
-        tags: Sequence[str] = (),
-        all_tags: bool = False,
-        top_k: int = 10,
-        after: datetime | None = None,
-        before: datetime | None = None,
-    ) -> list[PassageHit]:
-        """The agent's passages for the query, the best first."""
-        return await recall_passages(
-            self._kernel, agent.id, query, tags=tags, all_tags=all_tags, top_k=top_k, after=after, before=before
-        )
+        filters: Filters | None = None,
+        limit: int = 10,
+        policy: Policy | None = None,
+    ) -> Found[PassageHit]:
+        """The agent's passages for the query, the best first; by its own policy unless another is given."""
+        search = Search(query, filters or Filters(), policy or search_policy(agent), limit)
+        return await recall_passages(self._kernel, agent.id, search)
 
     async def search_conversation(
         self,
         conversation_id: UUID,
         query: str,
         *,
-        roles: Sequence[str] = (),
+        filters: Filters | None = None,
         limit: int = 10,
-        after: datetime | None = None,
-        before: datetime | None = None,
-    ) -> list[MessageHit]:
+        policy: Policy | None = None,
+        ingredients: Ingredients | None = None,
+    ) -> Found[MessageHit]:
         """The conversation's messages for the query, the best first."""
-        return await recall_messages(self._kernel, conversation_id, query, roles=roles, limit=limit, after=after, before=before)
+        search = Search(query, filters or Filters(), policy or Policy(), limit, ingredients or Ingredients())
+        return await recall_messages(self._kernel, conversation_id, search)
 
 
 async def locked(session: AsyncSession, agent: Agent, label: str) -> Block:

@@ -13,7 +13,7 @@ from pagemind.engine.kernel import Kernel
 from pagemind.events import Event, to_json
 from pagemind.faults import reach
 from pagemind.records import Block, Epoch, Json, Message, PageFault, Passage, Step, edit_to_json, now
-from pagemind.store import agent_files, block_lists, blocks, embeddings, paging, passages
+from pagemind.store import agent_files, block_lists, blocks, embeddings, once, paging
 from pagemind.store.database import AsyncSession
 from pagemind.store.progress import Progress, Stride, store_alone, store_step
 
@@ -36,7 +36,8 @@ class Persist(Protocol):
 
 
 class BlocksMoved(Exception):
-    """A block that the step edits has a newer version than the one it saw: act again on the newest (contract D5)."""
+    """What the step changes is not as it saw it: a block has a newer version (contract D5), or the archive has by now what it
+    would store. Act again on the newest."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,10 @@ class Draft:
     author: str
     edits: Sequence[BlockEdit] = ()
     passages: Sequence[Passage] = ()
-    vectors: Mapping[UUID, list[float]] = field(default_factory=dict[UUID, list[float]])
+    retold: Mapping[UUID, Passage] = field(default_factory=dict[UUID, Passage])
+    """What stands in the archive already, by its id, as the step says it again."""
+    vectors: Mapping[str, Mapping[UUID, list[float]]] = field(default_factory=dict[str, Mapping[UUID, list[float]]])
+    """Of the passages, by the model that made them."""
     files: Sequence[FileChange] = ()
     shapes: Sequence[BlockShape] = ()
     known: dict[str, int] = field(default_factory=dict[str, int])
@@ -62,7 +66,9 @@ class Draft:
     @property
     def alone(self) -> bool:
         """Whether the step leaves nothing but itself."""
-        return not (self.edits or self.passages or self.vectors or self.files or self.shapes or self.faults or self.epoch)
+        return not (
+            self.edits or self.passages or self.retold or self.vectors or self.files or self.shapes or self.faults or self.epoch
+        )
 
     def stride(self, job: Job, known: dict[str, int]) -> Stride:
         """The step as the store takes it."""
@@ -90,7 +96,7 @@ async def persist_all(job: Job, kernel: Kernel, draft: Draft) -> Persisted:
     async with kernel.database.transaction() as session:
         await write_shapes(session, job, draft)
         written = await write_edits(session, job, draft)
-        await write_passages(session, job, kernel, draft)
+        await write_passages(session, job, draft)
         await write_paging(session, draft)
         known = {**draft.known, **told_of(draft, written), **await write_files(session, job, draft)}
         reach("persist.mid_transaction")
@@ -182,10 +188,10 @@ async def write_files(session: AsyncSession, job: Job, draft: Draft) -> dict[str
     return {key: revision} if draft.known.get(key, 0) == revision - 1 else {}
 
 
-async def write_passages(session: AsyncSession, job: Job, kernel: Kernel, draft: Draft) -> None:
-    """Store the passages with the vectors that are there already."""
-    for passage in draft.passages:
-        await passages.insert(session, passage)
-    if draft.vectors:
-        await embeddings.bind_model(session, job.tenant_id, kernel.embedder.name, kernel.embedder.dimensions)
-        await embeddings.put(session, kernel.embedder.name, "passage", draft.vectors)
+async def write_passages(session: AsyncSession, job: Job, draft: Draft) -> None:
+    """Store the passages with the vectors that are there already. BlocksMoved where one of them stands by now."""
+    if await once.insert_once(session, draft.passages):
+        raise BlocksMoved
+    await once.merge(session, draft.retold)
+    for model, vectors in draft.vectors.items():
+        await embeddings.lay(session, job.tenant_id, model, "passage", vectors)

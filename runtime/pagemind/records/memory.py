@@ -1,5 +1,6 @@
 """What an agent remembers: blocks with their revisions, archives with their passages, and the vectors of both."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -148,6 +149,16 @@ class Passage(SQLModel, table=True):
     superseded_by: UUID | None = None
     superseded_at: datetime | None = moment()
     created_at: datetime = timestamp()
+
+
+@dataclass(frozen=True)
+class Archived:
+    """What became of a text for the archive: ``text`` stands there under that id."""
+
+    id: UUID
+    text: str
+    since: datetime | None = None
+    """When it was stored before; None: it is new."""
 
 
 class PassageEmbedding(SQLModel, table=True):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
-from uuid import UUID
 
 from pagemind.records import (
+    Archived,
     Edit,
     FileHit,
     FileMatches,
@@ -59,8 +59,8 @@ class Syscalls(Protocol):
         """Give a block another label, another description, or both. Raises UnknownBlock, BlockReadOnly, BlockTaken."""
         ...
 
-    async def archive(self, text: str, tags: Sequence[str] = ()) -> UUID:
-        """Store a passage in the agent's archive and give back its id."""
+    async def archive(self, text: str, tags: Sequence[str] = ()) -> Archived:
+        """Store a passage in the agent's archive; where that says the same already, it gets the tags and nothing is stored."""
         ...
 
     async def search_archive(
@@ -72,7 +72,7 @@ class Syscalls(Protocol):
         top_k: int = 10,
         after: datetime | None = None,
         before: datetime | None = None,
-    ) -> list[PassageHit]:
+    ) -> Sequence[PassageHit]:
         """Passages of the agent's archives, the best first, at most ``top_k``, with any one of ``tags``, or with
         ``all_tags`` all of them, and ``after <= created_at < before``."""
         ...
@@ -85,7 +85,7 @@ class Syscalls(Protocol):
         limit: int = 10,
         after: datetime | None = None,
         before: datetime | None = None,
-    ) -> list[MessageHit]:
+    ) -> Sequence[MessageHit]:
         """Messages of this conversation, the best first, at most ``limit``, with ``after <= created_at < before``.
 
         ``#12`` or ``#12-#20`` as a query looks messages up by number.

@@ -123,9 +123,9 @@ async def list_archive_passages(
 @router.post("/v1/archives/{archive_id}/passages")
 async def create_archive_passage(here: Caller, archive_id: ArchiveId, asked: ArchivePassage) -> dict[str, Any]:
     """Store a passage in an archive."""
-    [passage] = await archival.insert_all(here.runtime.kernel, archive_id, [asked.draft], here.author)
+    [kept] = await archival.insert_all(here.runtime.kernel, archive_id, [asked.draft], here.author)
     here.runtime.index_soon()
-    return passage_json(passage, embedding_config(here.runtime.kernel))
+    return passage_json(kept.passage, embedding_config(here.runtime.kernel))
 
 
 @router.post("/v1/archives/{archive_id}/passages/batch")
@@ -135,7 +135,7 @@ async def create_archive_passages(here: Caller, archive_id: ArchiveId, asked: Ar
     stored = await archival.insert_all(here.runtime.kernel, archive_id, drafts, here.author)
     here.runtime.index_soon()
     config = embedding_config(here.runtime.kernel)
-    return [passage_json(passage, config) for passage in stored]
+    return [passage_json(kept.passage, config) for kept in stored]
 
 
 @router.delete("/v1/archives/{archive_id}/passages/{passage_id}", status_code=204, response_class=Response)

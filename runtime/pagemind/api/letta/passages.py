@@ -16,9 +16,11 @@ from pagemind.api.pages import LIMIT_MOST, cursor
 from pagemind.api.problems import not_found, unprocessable
 from pagemind.api.values import Moment, Tag, Tags
 from pagemind.engine import archival
-from pagemind.engine.archival import Draft, Wanted
+from pagemind.engine.archival import Draft
+from pagemind.engine.policy import search_policy
+from pagemind.engine.recall import Search
 from pagemind.errors import UnknownAgent
-from pagemind.records import Agent, Json
+from pagemind.records import Agent, Filters, Json
 from pagemind.store import agents, archives, passages
 from pagemind.store.database import AsyncSession
 from pagemind.store.keyset import Slice
@@ -57,11 +59,11 @@ async def create_passage(here: Caller, agent_id: AgentId, asked: PassageCreate) 
     """Store a passage in the archive that the agent writes to."""
     draft = Draft(asked.text, asked.tags or (), asked.created_at)
     try:
-        passage = await archival.insert(here.runtime.kernel, agent_id, draft, here.author)
+        kept = await archival.insert(here.runtime.kernel, agent_id, draft, here.author)
     except UnknownAgent:
         raise not_found("agent", wire_id("agent", agent_id)) from None
     here.runtime.index_soon()
-    return [passage_json(passage, embedding_config(here.runtime.kernel))]
+    return [passage_json(kept.passage, embedding_config(here.runtime.kernel))]
 
 
 @router.get("/v1/agents/{agent_id}/archival-memory")
@@ -105,16 +107,8 @@ async def search_archival_memory(
         raise unprocessable("The query is missing: give `query`.")
     async with here.transaction() as session:
         agent = await known_agent(session, agent_id)
-    wanted = Wanted(
-        agent_id,
-        Within.agent,
-        query or "",
-        tags or (),
-        all_tags=tag_match_mode == "all",
-        after=start_datetime,
-        before=end_datetime,
-        limit=min(top_k or TOP_K, LIMIT_MOST),
-    )
+    filters = Filters(tags=tuple(tags or ()), all_tags=tag_match_mode == "all", after=start_datetime, before=end_datetime)
+    wanted = Search(query or "", filters, search_policy(agent), min(top_k or TOP_K, LIMIT_MOST))
     zone = zone_of(agent)
     results: list[Json] = [
         {
@@ -123,7 +117,7 @@ async def search_archival_memory(
             "content": passage.text,
             "tags": passage.tags,
         }
-        for passage, _ in await archival.search(here.runtime.kernel, wanted)
+        for passage, _ in await archival.search(here.runtime.kernel, agent_id, Within.agent, wanted)
     ]
     return {"results": results, "count": len(results)}
 
@@ -146,17 +140,15 @@ async def search_passages(here: Caller, asked: PassageSearch) -> list[dict[str, 
             within, owner = Within.agent, (await known_agent(session, asked.agent_id)).id
         if asked.archive_id is not None:
             within, owner = Within.archive, (await archives.get(session, asked.archive_id)).id
-    wanted = Wanted(
-        owner,
-        within,
-        asked.query or None,
-        asked.tags or (),
-        all_tags=asked.tag_match_mode == "all",
-        after=asked.start_date,
-        before=asked.end_date,
-        limit=asked.limit,
+    filters = Filters(
+        tags=tuple(asked.tags or ()), all_tags=asked.tag_match_mode == "all", after=asked.start_date, before=asked.end_date
     )
-    found = await archival.search(here.runtime.kernel, wanted)
+    wanted = Search(asked.query or "", filters, limit=asked.limit)
+    kernel = here.runtime.kernel
+    if wanted.query:
+        found = await archival.search(kernel, owner, within, wanted)
+    else:
+        found = [(passage, 0.0) for passage in await archival.newest(kernel, owner, within, wanted)]
     config = embedding_config(here.runtime.kernel)
     return [{"passage": passage_json(passage, config), "score": score, "metadata": {}} for passage, score in found]
 

@@ -21,7 +21,9 @@ GRANTS = {
     "agent_blocks": MOVES,
     "archives": CHANGES,
     "agent_archives": MOVES,
-    "passages": "SELECT, INSERT, UPDATE (tags, refreshed_at, review_by, expires_at, superseded_by, superseded_at)",
+    # A passage's words stand for good; how far it is trusted, and for how long, changes.
+    "passages": "SELECT, INSERT, UPDATE (tags, origin, confidence, identity_id, refreshed_at, review_by, expires_at,"
+    " superseded_by, superseded_at)",
     "passage_embeddings": MOVES,
     "conversations": CHANGES,
     # A message's words stand for good; only its place and its cost are found later.
