@@ -437,10 +437,77 @@ class EmbedderWeights(EmbedderError):
 
 
 class EmbedderMismatch(EmbedderError):
-    """The store holds vectors of {stored} ({stored_dimensions} dimensions) and the embedder makes {model} ({dimensions}).
-    Fix: set PAGEMIND_EMBEDDER back to {stored}, or run `pagemind db reembed`."""
+    """The store holds vectors of {stored} ({stored_dimensions} dimensions), and the embedder asked for is {model} ({dimensions}).
+    Fix: `pagemind embedder add {model}` changes over; until then leave PAGEMIND_EMBEDDER unset: {stored} serves."""
 
     code = "embedder_mismatch"
+
+
+class EmbedderWidth(EmbedderError):
+    """{model} makes vectors of {dimensions} numbers, and the store has some by it of {known}: it is another model now.
+    Fix: `pagemind embedder remove {model}`, then add it again."""
+
+    code = "embedder_width"
+
+
+class EmbedderServes(UsageError):
+    """{model} is the embedding model that serves. Fix: `pagemind embedder list` shows the others."""
+
+    code = "embedder_serves"
+
+
+class EmbedderBehind(UsageError):
+    """{count} texts have no vector by {model} yet, so it cannot serve. Fix: run `pagemind embedder add {model}`."""
+
+    code = "embedder_behind"
+    exit_status = 1
+
+
+class EmbedderUnclear(UsageError):
+    """{count} embedding models are being added, so it is not clear which is meant. Fix: name one of `pagemind embedder list`."""
+
+    code = "embedder_unclear"
+
+
+class UnknownEmbedder(UsageError):
+    """The store has no embedding model {name!r}. Fix: `pagemind embedder list` shows them."""
+
+    code = "unknown_embedder"
+
+
+class BadEmbedderURL(UsageError):
+    """The URL of an embedder begins with http:// or https:// and has no password or query in it, since it is stored.
+    Fix: give the server's base URL; the key goes into PAGEMIND_EMBEDDER_API_KEY."""
+
+    code = "bad_embedder_url"
+
+
+# --- the reranker ------------------------------------------------------------------------------------------------------
+
+
+class RerankerError(PagemindError):
+    """The reranker failed. Fix: `pagemind doctor` tells what it is and what it lacks."""
+
+    code = "reranker_error"
+
+
+class RerankerLoading(RerankerError):
+    """The reranker is still being loaded. Fix: wait a moment; searches keep their own order until then."""
+
+    code = "reranker_loading"
+
+
+class RerankerUnfit(RerankerError):
+    """{name} cannot be used as a reranker: {reason}. Fix: set PAGEMIND_RERANKER to a cross-encoder with one label, such as
+    BAAI/bge-reranker-v2-m3, or to a Qwen3-Reranker."""
+
+    code = "reranker_unfit"
+
+
+class RerankerRefused(RerankerError):
+    """The server at {url} gave no scores: {reason}. Fix: set PAGEMIND_RERANKER to the URL of a server that has /rerank."""
+
+    code = "reranker_refused"
 
 
 # --- the store ---------------------------------------------------------------------------------------------------------

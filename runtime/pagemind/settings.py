@@ -88,6 +88,22 @@ class Settings(BaseSettings):
     embedder_device: str | None = None
     embedder_batch_tokens: int = 65_536
 
+    reranker: str | None = None
+    """A cross-encoder by folder or Hugging Face name, or the URL of a server that answers ``/rerank``; None: no reranker, since
+    on a CPU it takes longer than all the rest of a search."""
+    reranker_model: str | None = None
+    """The model's name, for a server that wants one."""
+    reranker_api_key: SecretStr | None = None
+    reranker_device: str | None = None
+    reranker_deadline_ms: int | None = Field(default=None, ge=1)
+    """How long a search waits for it before it keeps its own order; None: 1000 on a CPU, else 150."""
+    reranker_top: int = Field(default=50, ge=2, le=1000)
+    """How many of the first hits it puts into order."""
+    reranker_pair_tokens: int = Field(default=1024, ge=256)
+    """The longest pair of query and text that it reads, if its model reads that much; the longer one is cut."""
+    reranker_batch_tokens: int = Field(default=16_384, ge=1)
+    """The deadline is looked at between batches of so many tokens."""
+
     embed_seconds: float = 10.0
     """How long a step waits for a vector before it goes on without (a search: by words alone)."""
 
