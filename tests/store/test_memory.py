@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from pagemind.errors import EmbedderMismatch, StoreConflict, UnknownAgent, UnknownRecord
-from pagemind.memory.ranking import fuse
+from pagemind.memory.ranking import Asked, ranked
 from pagemind.records import Agent, Block, Filters, Passage, now
-from pagemind.store import agents, archives, blocks, embeddings, passages
+from pagemind.store import agents, archives, blocks, embedding_models, embeddings, passages, vector_walks
 from pagemind.store.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -144,7 +144,7 @@ async def test_passages_are_found_by_meaning_and_by_words(database: Database, ag
     tram = await put(database, agent, "The tram of Porto.", [0, 1, 0])
     async with database.transaction() as session:
         found = await passages.candidates(session, agent.id, query="sailing", vector=[0.8, 0.6, 0], model=MODEL)
-        best = fuse(found)
+        best = ranked(found, Asked("sailing", now()))
         assert [hit.id for hit in best] == [boat.id, tram.id]
         assert best[0].scores["vector"] == pytest.approx(0.8, abs=1e-3)
         (hit,) = await passages.candidates(session, agent.id, query="trams in PORTO?")
@@ -174,13 +174,15 @@ async def test_passages_are_narrowed_by_tag_and_time(database: Database, agent: 
 
 
 async def test_a_superseded_passage_is_kept_and_not_found(database: Database, agent: Agent) -> None:
+    async with database.transaction() as session:
+        await embedding_models.bind(session, database.tenant_id, MODEL, 3)
     old = await put(database, agent, "Lives in Porto.", [0, 1, 0])
     new = Passage(tenant_id=old.tenant_id, archive_id=old.archive_id, text="Lives in Lisbon.")
     async with database.transaction() as session:
         await passages.supersede(session, old.id, new)
         assert await passages.candidates(session, agent.id, query="porto", vector=[0, 1, 0], model=MODEL) == []
         assert [passage.id for passage in await passages.recent(session, agent.id)] == [new.id]
-        assert [missing.id for missing in await embeddings.without(session, MODEL)] == [new.id]
+        assert [missing.id for missing in await embeddings.due(session, MODEL)] == [new.id]
     with pytest.raises(UnknownRecord):
         async with database.transaction() as session:
             await passages.supersede(session, old.id, Passage(tenant_id=old.tenant_id, archive_id=old.archive_id, text="?"))
@@ -193,10 +195,12 @@ async def test_another_agents_archive_is_not_searched(database: Database, agent:
         assert await passages.candidates(session, bob.id, query="boat", vector=[1, 0, 0], model=MODEL) == []
 
 
-async def test_a_tenant_keeps_to_the_embedding_model_it_began_with(database: Database) -> None:
+async def test_a_tenant_keeps_to_the_embedding_model_it_began_with(database: Database, agent: Agent) -> None:
+    passage = await put(database, agent, "The boat is blue.", None)
     async with database.transaction() as session:
         for _ in range(2):
-            await embeddings.bind_model(session, database.tenant_id, MODEL, 3)
-        for name, dimensions in (("other", 3), (MODEL, 4)):
-            with pytest.raises(EmbedderMismatch, match="three"):
-                await embeddings.bind_model(session, database.tenant_id, name, dimensions)
+            await embeddings.lay(session, database.tenant_id, MODEL, "passage", {passage.id: [1, 0, 0]})
+        with pytest.raises(EmbedderMismatch, match="three"):
+            await embeddings.lay(session, database.tenant_id, MODEL, "passage", {passage.id: [1, 0, 0, 0]})
+        await embeddings.lay(session, database.tenant_id, "no model of the tenant's", "passage", {passage.id: [1, 0]})
+        assert await vector_walks.count_vectors(session) == {MODEL: 1}

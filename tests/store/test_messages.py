@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
+from pagemind.engine.laying import queue_all
 from pagemind.errors import StoreConflict
-from pagemind.memory.ranking import fuse
+from pagemind.memory.ranking import Asked, ranked
 from pagemind.records import Filters, Message, MessageHit, Run, now
-from pagemind.store import conversations, embeddings, history, messages
+from pagemind.store import conversations, embedding_models, embeddings, history, messages, vector_walks
 from pagemind.store.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -21,7 +22,7 @@ MODEL = "two"
 async def search(database: Database, run: Run, query: str, **narrow: object) -> list[MessageHit]:
     async with database.transaction() as session:
         found = await messages.candidates(session, run.conversation_id, query=query, **narrow)  # pyright: ignore[reportArgumentType]
-    return fuse(found)
+    return ranked(found, Asked(query, now()))
 
 
 def places(hits: list[MessageHit]) -> list[int]:
@@ -100,12 +101,17 @@ async def test_only_what_was_said_in_words_lacks_a_vector(
     database: Database, talk: list[Message], say: Callable[..., Message]
 ) -> None:
     async with database.transaction() as session:
+        await embedding_models.bind(session, database.tenant_id, MODEL, 2)
+    await queue_all(database, MODEL)
+    async with database.transaction() as session:
         await history.add(session, [say(6, "", "assistant"), say(None, "not yet in the history")])
-        missing = await embeddings.without(session, MODEL)
+        missing = await embeddings.due(session, MODEL)
         assert {text.text for text in missing} == {talk[n].content for n in range(4)} | {"not yet in the history"}
+        assert len(await embeddings.due(session, MODEL, limit=3)) == 3
         await embeddings.put(session, MODEL, "message", {text.id: [1.0, 0.0] for text in missing})
-        assert await embeddings.without(session, MODEL) == []
-        assert len(await embeddings.without(session, "another model", limit=3)) == 3
+        assert await embeddings.due(session, MODEL) == []
+        assert await vector_walks.count_lacking(session, MODEL) == 0
+        assert await embeddings.due(session, "another model") == []
 
 
 async def test_a_waiting_message_is_not_found(database: Database, run: Run, say: Callable[..., Message]) -> None:

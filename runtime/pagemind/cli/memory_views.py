@@ -13,6 +13,7 @@ from pagemind.cli.output import print_json, printer
 from pagemind.cli.window import as_values
 from pagemind.engine.runtime import Runtime
 from pagemind.errors import UnknownBlock
+from pagemind.records import Filters
 from pagemind.records.agents import Agent
 from pagemind.records.memory import Block
 from pagemind.settings import Settings
@@ -57,8 +58,9 @@ async def search(
     async with await Runtime.open(settings, work=False) as runtime:
         found = await runtime.agent(agent)
         conversation = await runtime.conversation(found)
-        passages = await runtime.memory.search_archive(found, query, tags=tags, top_k=limit, after=after, before=before)
-        messages = await runtime.memory.search_conversation(conversation.id, query, limit=limit, after=after, before=before)
+        filters = Filters(tags=tags, after=after, before=before)
+        passages = await runtime.memory.search_archive(found, query, filters=filters, limit=limit)
+        messages = await runtime.memory.search_conversation(conversation.id, query, filters=filters, limit=limit)
     if as_json:
         print_json({"passages": [asdict(hit) for hit in passages], "messages": [asdict(hit) for hit in messages]})
         return

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from pagemind.engine.apart import ApartFailed, apart
 from pagemind.engine.documents import PDF, media_type_of, reads_pdf
 from pagemind.engine.kernel import Kernel
-from pagemind.engine.recall import recall_passages
+from pagemind.engine.recall import Search, recall_passages
 from pagemind.errors import BadPattern, FileNameTaken, FileTooLarge, UnknownFile, UnknownFileType, UnknownRecord
 from pagemind.memory.file_view import lines_of, numbered, view_of
 from pagemind.records import Agent, File, FileHit, FileMatch, FileMatches, FileRequest, FileView
@@ -278,7 +278,7 @@ async def matching(pattern: str, texts: dict[str, str]) -> list[tuple[str, int]]
 
 async def search(kernel: Kernel, agent_id: UUID, query: str, limit: int) -> list[FileHit]:
     """Pieces of the agent's files by words and by meaning, the best first."""
-    hits = await recall_passages(kernel, agent_id, query, within=Within.folders, top_k=limit)
+    hits = await recall_passages(kernel, agent_id, Search(query, limit=limit), within=Within.folders)
     async with kernel.database.transaction() as session:
         names = {each.id: each.name for each in await agent_files.readable(session, agent_id)}
     return [

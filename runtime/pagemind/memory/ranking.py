@@ -1,68 +1,216 @@
-"""How the signals of a search become one order."""
+"""How the signals of a search become one order, and why each hit stands where it does. Pure.
+
+The base is the sum of two signals, words (BM25) and meaning (cosine), each divided by its greatest value among the candidates.
+How much better the first is than the second says something, which fusing by rank forgets. What else helps is added to that or
+multiplies it, ingredient by ingredient (`Ingredients`): ``score = (words + vector + dates + neighbours) * boosts``. What each
+is worth, and what was tried and left out, stands in docs/retrieval.md.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import TypeVar
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Generic
+from uuid import UUID
 
-from pagemind.records import MessageHit, PassageHit
-
-Hit = TypeVar("Hit", MessageHit, PassageHit)
+from pagemind.memory.dates import Span, fit
+from pagemind.records import Decay, MessageHit, PassageHit, Policy
+from pagemind.records.search import Hit
 
 SIGNALS = ("words", "vector")
 ASKING = 0.8
 """What a message that ends by asking counts for: it has the words of what it asks, and rarely the answer."""
+NEIGHBOURS = {-3: 0.1, -2: 0.2, -1: 0.3, 1: 0.2, 2: 0.15, 3: 0.1}
+"""What a message gets of its neighbours' scores, by their offset: most from the one before it, which it may answer."""
+SITTING = timedelta(hours=6)
+"""Messages further apart are of different sittings, and no neighbours."""
+OTHER_SPEAKER = 0.7
+"""What a message of somebody else counts for where the query names a speaker."""
+DATED = 0.4
+"""What a time that the query names adds to a text of that time, beside signals of at most 1 each."""
+LINEAR_LOSS = 0.3
+"""What linear decay takes from a text as old as its retention or older."""
+REVIEW = 0.5
+"""What a confidence is multiplied by once its ``review_by`` has passed."""
+SPEAKER = re.compile(r"(?:\[[^\]\n]{1,60}\]\s*)?([^\W\d_][\w .'’-]{0,38}?):\s")
+QUESTION_MARKS = ("?", "？", "؟")
 
 
-def fuse(candidates: Sequence[Hit], limit: int = 10) -> list[Hit]:
-    """The best ``limit`` candidates, each with its ``score``: the sum of its signals, each divided by its greatest value.
+@dataclass(frozen=True)
+class Ingredients:
+    """What goes into the order. All of it serves; a measurement leaves out one at a time."""
 
-    Measured on five LoCoMo conversations with the bare question (759 questions, evidence recall@10): cosines alone .491, BM25
-    alone .631, this sum .681, with other weights or scales at most that. How much better the first is than the second says
-    something, and fusing by rank (.563 against .596 in an earlier measurement) forgets it. A message that asks counts for
-    less (.695), or the questions that a person asked before push out what answers them.
+    words: bool = True
+    """BM25 of the query's words, as written and as stems."""
+    vector: bool = True
+    """The cosine of the query's embedding and the text's."""
+    neighbours: bool = True
+    """The messages before and after one lend it some of their score: an answer rarely repeats its question's words."""
+    speakers: bool = True
+    """Where the query names one of those who speak, messages of the others count for less."""
+    dates: bool = True
+    """Where the query names a time, what was said at or soon after that time counts for more."""
+    asking: bool = True
+    """A message that ends by asking counts for less."""
 
-    ``scores`` gets the place by each signal beside the raw value: ``words_rank``, ``vector_rank`` (from 1; only where the
-    signal speaks), and ``asks`` where that counts for less. Candidates without any signal (a lookup by place) keep their
-    order and score 1; one that no signal speaks for is no hit at all.
+
+@dataclass(frozen=True)
+class Asked:
+    """What is ranked for: the query, the times that it names, the time that ages count from, and how things are weighed."""
+
+    query: str
+    now: datetime
+    spans: Sequence[Span] = ()
+    policy: Policy = field(default_factory=Policy)
+    ingredients: Ingredients = field(default_factory=Ingredients)
+
+
+@dataclass(frozen=True)
+class Among(Generic[Hit]):
+    """What is known of all candidates together."""
+
+    hits: Mapping[UUID, Hit]
+    own: Mapping[UUID, float]
+    """What each says for itself."""
+    ranks: Mapping[str, Mapping[UUID, int]]
+    """The place of each by each signal."""
+    others: frozenset[UUID]
+    """Those that somebody else spoke than whom the query names."""
+
+
+def ranked(candidates: Sequence[Hit], asked: Asked) -> list[Hit]:
+    """The candidates that something speaks for, the best first, each with its ``score``, ``scores`` and ``boosts``.
+
+    ``scores`` gets each signal's place beside its raw value (``words_rank``, ``vector_rank``, from 1, only where it speaks) and
+    what was added to their sum (``dates``, ``neighbours``); ``boosts`` what that was multiplied by (``asks``,
+    ``other_speaker``, ``decay``, ``confidence``). Candidates that were looked up by place, without any signal, keep their
+    order and score 1.
     """
-    greatest = {name: max((hit.scores.get(name, 0.0) for hit in candidates), default=0.0) for name in SIGNALS}
-    ranks = {name: ranks_by(candidates, name) for name in SIGNALS}
-    scored = [
-        replace(
-            hit,
-            score=score_of(hit, greatest),
-            scores={
-                **hit.scores,
-                **{f"{name}_rank": float(ranks[name][hit.id]) for name in SIGNALS if hit.id in ranks[name]},
-                **({"asks": ASKING} if asks(hit) else {}),
-            },
-        )
-        for hit in candidates
-    ]
-    return sorted((hit for hit in scored if hit.score > 0), key=lambda hit: -hit.score)[:limit]
+    known = [heard(hit, asked.ingredients) for hit in candidates]
+    among = Among(
+        hits={hit.id: hit for hit in known},
+        own=own_scores(known, asked),
+        ranks={signal: ranks_by(known, signal) for signal in SIGNALS},
+        others=by_others(known, asked.query) if asked.ingredients.speakers else frozenset(),
+    )
+    scored = [scored_among(hit, among, asked) for hit in known]
+    return sorted((hit for hit in scored if hit.score > 0), key=lambda hit: -hit.score)
 
 
-def score_of(hit: MessageHit | PassageHit, greatest: dict[str, float]) -> float:
-    """The sum of the hit's signals, each in 0 to 1; of a message that asks, less."""
-    spoken = [name for name in SIGNALS if name in hit.scores]
-    if not spoken:
-        return 1.0
-    told = sum(max(0.0, hit.scores[name]) / greatest[name] for name in spoken if greatest[name] > 0)
-    return told * ASKING if asks(hit) else told
-
-
-def asks(hit: MessageHit | PassageHit) -> bool:
-    """Whether it is a message that was found by its words or meaning, and that ends by asking."""
-    return (
-        isinstance(hit, MessageHit)
-        and bool(hit.scores.keys() & set(SIGNALS))
-        and hit.content.rstrip().endswith(("?", "？", "؟"))
+def scored_among(hit: Hit, among: Among[Hit], asked: Asked) -> Hit:
+    """The hit with its score, and what that is made of."""
+    boosts = weighed(hit, asked)
+    neighbours = 0.0
+    if isinstance(hit, MessageHit) and found_by_signal(hit):
+        neighbours = lent(hit, among) if asked.ingredients.neighbours else 0.0
+        boosts |= {"asks": ASKING} if asked.ingredients.asking and asks(hit.content) else {}
+        boosts |= {"other_speaker": OTHER_SPEAKER} if hit.id in among.others else {}
+    added = {"dates": dated(hit, asked), "neighbours": neighbours}
+    places = {f"{signal}_rank": float(place[hit.id]) for signal, place in among.ranks.items() if hit.id in place}
+    return replace(
+        hit,
+        score=(among.own[hit.id] + neighbours) * math.prod(boosts.values()),
+        scores={**hit.scores, **places, **{name: value for name, value in added.items() if value}},
+        boosts=boosts,
     )
 
 
-def ranks_by(candidates: Sequence[Hit], signal: str) -> dict[object, int]:
-    """The place of each candidate for which the signal speaks, from 1."""
-    heard = [hit for hit in candidates if hit.scores.get(signal, 0.0) > 0]
-    return {hit.id: place for place, hit in enumerate(sorted(heard, key=lambda hit: -hit.scores[signal]), start=1)}
+def heard(hit: Hit, ingredients: Ingredients) -> Hit:
+    """The hit without the signals that are left out."""
+    kept = {name: value for name, value in hit.scores.items() if getattr(ingredients, name, True)}
+    return hit if len(kept) == len(hit.scores) else replace(hit, scores=kept)
+
+
+def found_by_signal(hit: MessageHit | PassageHit) -> bool:
+    """Whether it was found by its words or meaning, and not looked up."""
+    return any(signal in hit.scores for signal in SIGNALS)
+
+
+def own_scores(hits: Sequence[MessageHit | PassageHit], asked: Asked) -> dict[UUID, float]:
+    """What each says for itself: its signals, each in 0 to 1, and the time it is of. 1 where it was looked up."""
+    greatest = {signal: max((hit.scores.get(signal, 0.0) for hit in hits), default=0.0) for signal in SIGNALS}
+    return {
+        hit.id: sum(max(0.0, hit.scores.get(signal, 0.0)) / most for signal, most in greatest.items() if most > 0)
+        + dated(hit, asked)
+        if found_by_signal(hit)
+        else 1.0
+        for hit in hits
+    }
+
+
+def dated(hit: MessageHit | PassageHit, asked: Asked) -> float:
+    """What it gets for being of a time that the query names (`dates.fit`)."""
+    return DATED * fit(hit.created_at, asked.spans) if asked.ingredients.dates and asked.spans else 0.0
+
+
+def lent(hit: MessageHit, among: Among[Hit]) -> float:
+    """What its neighbours of the same sitting lend it of what they say for themselves."""
+    near = ((NEIGHBOURS.get(offset, 0.0), among.hits.get(other), other) for offset, other in hit.around.items())
+    return sum(
+        share * among.own[other]
+        for share, beside, other in near
+        if beside is not None and abs(beside.created_at - hit.created_at) <= SITTING
+    )
+
+
+def asks(content: str) -> bool:
+    """Whether it ends by asking."""
+    return content.rstrip().endswith(QUESTION_MARKS)
+
+
+def by_others(hits: Sequence[MessageHit | PassageHit], query: str) -> frozenset[UUID]:
+    """Messages that somebody spoke whom the query does not name, where it does name somebody who speaks.
+
+    Who speaks stands at the head of a message ("Ana: ...", "[8 May] Ana: ..."), as transcripts and groups have it. Nobody's
+    name is guessed where only one speaks, or most messages say nothing of that.
+    """
+    speakers = {hit.id: speaker for hit in hits if isinstance(hit, MessageHit) and (speaker := speaker_of(hit.content))}
+    if len(speakers) * 2 < len(hits):
+        return frozenset()
+    named = {name for name in set(speakers.values()) if re.search(rf"\b{re.escape(name)}\b", query, re.IGNORECASE)}
+    return frozenset(hit_id for hit_id, speaker in speakers.items() if speaker not in named) if named else frozenset()
+
+
+def speaker_of(content: str) -> str:
+    """The name at the head of a message; none where there is none."""
+    match = SPEAKER.match(content)
+    return match[1] if match else ""
+
+
+def weighed(hit: MessageHit | PassageHit, asked: Asked) -> dict[str, float]:
+    """What the policy multiplies its score by: ``decay`` and ``confidence``, where the policy asks for them."""
+    policy = asked.policy
+    boosts: dict[str, float] = {}
+    if policy.decay is not Decay.none:
+        boosts["decay"] = decay(asked.now - aged_from(hit, policy), timedelta(days=policy.retention_days), policy.decay)
+    if policy.weigh_confidence and isinstance(hit, PassageHit):
+        boosts["confidence"] = confidence_of(hit, policy, asked.now)
+    return boosts
+
+
+def aged_from(hit: MessageHit | PassageHit, policy: Policy) -> datetime:
+    """When its age began: when it was stored or, where the policy keeps it young, when it was last found."""
+    if policy.refresh_on_access and isinstance(hit, PassageHit) and hit.refreshed_at is not None:
+        return max(hit.created_at, hit.refreshed_at)
+    return hit.created_at
+
+
+def decay(age: timedelta, retention: timedelta, form: Decay) -> float:
+    """``1 - age / retention * 0.3``, at least 0.7; or ``0.5 ** (age / retention)``. What is of the future is of now."""
+    share = max(0.0, age / retention)
+    return 0.5**share if form is Decay.half_life else 1 - LINEAR_LOSS * min(1.0, share)
+
+
+def confidence_of(hit: PassageHit, policy: Policy, now: datetime) -> float:
+    """How far the passage is trusted, 0 to 1: its own confidence, else its origin's; half of that once it is to be reviewed."""
+    trust = policy.confidence.get(hit.origin, 1.0) if hit.confidence is None else hit.confidence
+    return trust * REVIEW if hit.review_by is not None and hit.review_by <= now else trust
+
+
+def ranks_by(hits: Sequence[MessageHit | PassageHit], signal: str) -> dict[UUID, int]:
+    """The place of each hit for which the signal speaks, from 1."""
+    speaks = [hit for hit in hits if hit.scores.get(signal, 0.0) > 0]
+    return {hit.id: place for place, hit in enumerate(sorted(speaks, key=lambda hit: -hit.scores[signal]), start=1)}

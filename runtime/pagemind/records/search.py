@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar, overload
 from uuid import UUID
 
 from pagemind.records.base import Json
@@ -110,5 +111,35 @@ class MessageHit:
     """What it takes, or took, in the window."""
     scores: dict[str, float] = field(default_factory=dict[str, float])
     conversation_id: UUID | None = None
+    around: dict[int, UUID] = field(default_factory=dict[int, UUID])
+    """The messages of user and assistant before it (-1, -2, -3) and after it (1, 2, 3) that are candidates, too."""
     boosts: dict[str, float] = field(default_factory=dict[str, float])
     missed: str = ""
+
+
+Hit = TypeVar("Hit", MessageHit, PassageHit)
+
+
+@dataclass(frozen=True)
+class Found(Sequence[Hit]):
+    """What a search brought: a sequence of its hits."""
+
+    hits: tuple[Hit, ...]
+    """The best first."""
+    near_misses: tuple[Hit, ...] = ()
+    """What came near, each with the reason in ``missed``."""
+    notes: tuple[str, ...] = ()
+    """What the search made of the query: the times it names, how far the reranker came."""
+    seconds: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Hit]: ...
+
+    def __getitem__(self, index: int | slice) -> Hit | Sequence[Hit]:
+        return self.hits[index]

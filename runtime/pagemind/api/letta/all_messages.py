@@ -16,8 +16,9 @@ from pagemind.api.letta.message_json import Showing, message_parts, search_hit, 
 from pagemind.api.pages import paged
 from pagemind.api.problems import not_found
 from pagemind.api.times import stamp
-from pagemind.engine.recall_anywhere import recall_anywhere
-from pagemind.records import Conversation, Message, MessageHit
+from pagemind.engine.recall import Search, recall_messages
+from pagemind.memory.ranking import Ingredients
+from pagemind.records import Conversation, Filters, Message, MessageHit
 from pagemind.store import conversation_lists, messages
 from pagemind.store.keyset import Slice, sliced
 
@@ -101,16 +102,11 @@ async def searched(here: Here, asked: SearchRequest) -> tuple[list[tuple[Message
         agent_id = None if asked.agent_id is None else agent_of(asked.agent_id)
         conversation_id = None if asked.conversation_id is None else conversation_of(asked.conversation_id)
         conversations = await conversation_lists.within(session, agent_id, conversation_id)
-    hits = await recall_anywhere(
-        here.runtime.kernel,
-        list(conversations),
-        asked.query or "",
-        signals=asked.search_mode,
-        roles=asked.roles or (),
-        limit=asked.limit,
-        after=asked.start_date,
-        before=asked.end_date,
-    )
+    filters = Filters(roles=tuple(asked.roles or ()), after=asked.start_date, before=asked.end_date)
+    ingredients = Ingredients(words=asked.search_mode != "vector", vector=asked.search_mode != "fts")
+    search = Search(asked.query or "", filters, limit=asked.limit, ingredients=ingredients)
+    found_anywhere = bool(conversations) and bool(search.query.strip())
+    hits = await recall_messages(here.runtime.kernel, list(conversations), search) if found_anywhere else ()
     async with here.transaction() as session:
         found = await messages.some(session, [hit.id for hit in hits])
     return [(hit, found[hit.id]) for hit in hits if hit.id in found], conversations
