@@ -200,6 +200,44 @@ class FileTooLarge(BadInput):
     code = "file_too_large"
 
 
+class ImportMissing(BadInput):
+    """There is no file or folder {path!r} that can be read. Fix: check the path and its permissions."""
+
+    code = "import_missing"
+
+
+class NothingToImport(BadInput):
+    """There is no file to import in {named}.
+    Fix: name text, Markdown, JSONL or PDF files, or folders that have some; hidden ones are passed over."""
+
+    code = "nothing_to_import"
+
+
+class ImportRefused(BadInput):
+    """{count} files or lines cannot be imported, and nothing was stored.
+    Fix: mend what the evidence names, or call it again without --strict."""
+
+    code = "import_refused"
+
+
+class ChunkTooLong(BadInput):
+    """The embedder reads {most} tokens of a text, and pieces of {asked} are asked for. Fix: give --chunk-tokens {most} or less."""
+
+    code = "chunk_too_long"
+
+
+class UnknownEncoding(BadInput):
+    """There is no encoding {name!r}. Fix: give one that Python knows, such as utf-8, cp1252 or utf-16-le."""
+
+    code = "unknown_encoding"
+
+
+class ArchiveAmbiguous(BadInput):
+    """{count} archives are named {name!r}. Fix: give the id of one: {ids}."""
+
+    code = "archive_ambiguous"
+
+
 class UnknownAgent(PagemindError):
     """There is no agent {name!r}. Fix: `pagemind agents` lists them; `pagemind apply FILE` makes one."""
 

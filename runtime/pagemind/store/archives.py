@@ -60,6 +60,15 @@ async def get(session: AsyncSession, archive_id: UUID, *, lock: bool = False) ->
     return found
 
 
+async def hold(session: AsyncSession, archive_id: UUID) -> Archive:
+    """The archive, which nobody else holds until the transaction ends; single passages go into it meanwhile. UnknownRecord."""
+    query = select(Archive).where(col(Archive.id) == archive_id, col(Archive.deleted_at).is_(None))
+    found = (await session.execute(query.with_for_update(key_share=True))).scalar_one_or_none()
+    if found is None:
+        raise UnknownRecord(kind="archive", id=str(archive_id))
+    return found
+
+
 async def page(
     session: AsyncSession, page: Slice, *, agent_id: UUID | None = None, name: str | None = None
 ) -> Sequence[Archive]:
