@@ -14,14 +14,9 @@ Bag = Mapping[str, int]
 """Words in small letters, and how often each stands in a text."""
 
 
-def words_of(text: str) -> list[str]:
-    """The words of the text in their order, in small letters."""
-    return WORD.findall(text.casefold())
-
-
 def bag_of(text: str) -> Bag:
     """The words of the text's first ``LOOKED_AT_CHARS``."""
-    return Counter(words_of(text[:LOOKED_AT_CHARS]))
+    return Counter(WORD.findall(text[:LOOKED_AT_CHARS].casefold()))
 
 
 def likeness(one: Bag, other: Bag) -> float:

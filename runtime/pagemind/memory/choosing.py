@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from uuid import UUID
 
-from pagemind.memory.alike import bag_of, likeness, words_of
+from pagemind.memory.alike import bag_of, likeness
+from pagemind.memory.duplicates import gist
 from pagemind.records import MessageHit, PassageHit, Policy
 from pagemind.records.search import Found, Hit
 
@@ -22,7 +24,7 @@ def chosen(ranked: Sequence[Hit], limit: int, policy: Policy) -> Found[Hit]:
     """
     misses: list[Hit] = []
     kept: list[Hit] = []
-    said: dict[str, Hit] = {}
+    said: dict[UUID | str, Hit] = {}
     for hit in ranked:
         missed = too_unlike(hit, policy) or repeated(hit, said)
         if missed:
@@ -47,7 +49,7 @@ def too_unlike(hit: MessageHit | PassageHit, policy: Policy) -> str:
     return f"its similarity {cosine:.2f} is below {policy.min_similarity:g}"
 
 
-def repeated(hit: Hit, said: dict[str, Hit]) -> str:
+def repeated(hit: Hit, said: Mapping[UUID | str, Hit]) -> str:
     """Which better one says the same; nothing where none does."""
     same = said.get(sense_of(hit))
     if same is None:
@@ -55,11 +57,14 @@ def repeated(hit: Hit, said: dict[str, Hit]) -> str:
     return f"says the same as {f'#{same.seq}' if isinstance(same, MessageHit) else same.id}"
 
 
-def sense_of(hit: MessageHit | PassageHit) -> str:
-    """Its words in their order, without case, spacing and punctuation; two with the same say the same."""
-    text = hit.content if isinstance(hit, MessageHit) else hit.text
-    # Punctuation is meaning where there are no words.
-    return " ".join(words_of(text)) or text
+def sense_of(hit: MessageHit | PassageHit) -> UUID | str:
+    """What two hits have in common that say the same: the gist, or all of a text that has none."""
+    return gist(text_of(hit)) or text_of(hit)
+
+
+def text_of(hit: MessageHit | PassageHit) -> str:
+    """What it says."""
+    return hit.content if isinstance(hit, MessageHit) else hit.text
 
 
 def different(hits: Sequence[Hit], diversity: float) -> list[Hit]:
@@ -67,7 +72,7 @@ def different(hits: Sequence[Hit], diversity: float) -> list[Hit]:
     ``(1 - diversity) * score - diversity * likeness``, where the score is divided by the greatest and the likeness is that to
     the most alike that came before it, by their words."""
     left = list(hits)
-    bags = {hit.id: bag_of(hit.content if isinstance(hit, MessageHit) else hit.text) for hit in hits}
+    bags = {hit.id: bag_of(text_of(hit)) for hit in hits}
     most = max((hit.score for hit in hits), default=1.0) or 1.0
     nearest = dict.fromkeys(bags, 0.0)
     order: list[Hit] = []
