@@ -19,6 +19,7 @@ from pagemind.model.cuda_graphs import Recorder
 from pagemind.model.embedder import Kind
 from pagemind.model.graphs import Graphs, Vectors
 from pagemind.model.passes import passed
+from pagemind.model.ruler import Ruler, ruler
 
 CPU_BATCH_TOKENS = 2048
 """Larger batches gain nothing on a CPU, and a query would wait longer behind them."""
