@@ -21,15 +21,18 @@ from pagemind import __version__
 from pagemind.cli import views
 from pagemind.cli.output import print_json, printer
 from pagemind.cli.text import counted, one_line
-from pagemind.engine.runtime import refuse_other_embedder
+from pagemind.engine.embedders import at_model
+from pagemind.engine.serving import contradiction
 from pagemind.errors import PagemindError
 from pagemind.model.check import check_reasoner
 from pagemind.model.discover import find_reasoner
-from pagemind.model.embedder import Embedder, make_embedder
+from pagemind.model.embedder import make_embedder
 from pagemind.model.local.findings import look_at_local
 from pagemind.settings import Settings
+from pagemind.store import embedding_models
 from pagemind.store.checks import Status, check_store
 from pagemind.store.database import Database
+from pagemind.store.embedding_models import Models
 from pagemind.store.paging_report import broken_prefixes
 from pagemind.toolbox.registry import load_tools
 
@@ -128,19 +131,19 @@ async def database_findings(settings: Settings) -> list[Finding]:
     return [Finding(check.name, words[check.status], check.found, check.fix) for check in await check_store(settings)]
 
 
-async def stored_vectors(settings: Settings, embedder: Embedder) -> list[Finding]:
-    """Whether the store's vectors are of the configured embedder; nothing where the store cannot be asked."""
+async def stored_models(settings: Settings) -> Models | None:
+    """The embedding models of the store's vectors; None where the store cannot be asked."""
     try:
         database = await Database.open(settings)
     except PagemindError:
-        return []  # the checks of the database tell why
+        return None  # the checks of the database tell why
     try:
-        await refuse_other_embedder(database, embedder)
-    except PagemindError as error:
-        return [failed("stored vectors", error)]
+        async with database.transaction() as session:
+            return await embedding_models.of_tenant(session, database.tenant_id)
+    except PagemindError:
+        return None
     finally:
         await database.close()
-    return []
 
 
 async def prefix_findings(settings: Settings) -> list[Finding]:
@@ -167,8 +170,16 @@ async def prefix_findings(settings: Settings) -> list[Finding]:
 
 
 async def embedder_findings(settings: Settings, *, stored: bool) -> list[Finding]:
-    """Whether the embedder loads and embeds, how fast, and, where there is a store, whether its vectors are of this model."""
-    embedder = make_embedder(settings)
+    """Whether the embedder that serves loads and embeds, how fast, and whether another one is configured or being added."""
+    models = await stored_models(settings) if stored else None
+    row = models.find(models.serving) if models else None
+    findings: list[Finding] = []
+    if models and (told := contradiction(models, settings)):
+        findings.append(Finding("configured embedder", "warn", told.cause, told.fix))
+    if models and (beside := [each.model for each in models.kept_up if each.model != models.serving]):
+        words = f"being added: {', '.join(beside)}"
+        findings.append(Finding("other embedders", "ok", f"{words}; `pagemind embedder list` shows how far they are"))
+    embedder = make_embedder(at_model(settings, row.model, row.url) if row else settings)
     try:
         began = time.monotonic()
         await embedder.ready()
@@ -176,9 +187,9 @@ async def embedder_findings(settings: Settings, *, stored: bool) -> list[Finding
         [vector] = await embedder.embed(["Is anybody there?"], kind="query")
         took = (time.monotonic() - loaded) * 1000
         words = f"{embedder.name}, {len(vector)} dimensions, loaded in {loaded - began:.1f} s, one query in {took:.0f} ms"
-        return [Finding("embedder", "ok", words), *(await stored_vectors(settings, embedder) if stored else [])]
+        return [Finding("embedder", "ok", words), *findings]
     except PagemindError as error:
-        return [failed("embedder", error)]
+        return [failed("embedder", error), *findings]
     finally:
         await embedder.close()
 

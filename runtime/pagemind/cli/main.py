@@ -8,7 +8,7 @@ import typer
 from typer.main import get_command
 
 from pagemind import __version__
-from pagemind.cli import definitions, harnesses, importing, keys, memory, serving
+from pagemind.cli import definitions, embedders, harnesses, importing, keys, memory, serving
 from pagemind.cli.completion import agent_names
 from pagemind.cli.groups import ChatByDefault
 from pagemind.cli.launch import launch
@@ -28,6 +28,7 @@ app = typer.Typer(
 app.add_typer(memory.app, name="memory")
 app.add_typer(importing.app, name="import")
 app.add_typer(keys.app, name="keys")
+app.add_typer(embedders.app, name="embedder")
 db = typer.Typer(help="The database behind the home folder.", no_args_is_help=True)
 app.add_typer(db, name="db")
 
@@ -46,7 +47,7 @@ def options(
         typer.Option(help="An OpenAI-compatible server's URL, or 'demo' (PAGEMIND_REASONER_URL).", metavar="URL|demo"),
     ] = None,
     model: Annotated[str | None, typer.Option(help="The model to ask for (PAGEMIND_REASONER_MODEL).")] = None,
-    embedder: Annotated[str | None, typer.Option(help="The embedding model (PAGEMIND_EMBEDDER).")] = None,
+    embedder: Annotated[str | None, typer.Option(help="The embedding model of an empty store (PAGEMIND_EMBEDDER).")] = None,
     window: Annotated[int | None, typer.Option(help="The context window in tokens (PAGEMIND_WINDOW_TOKENS).", min=512)] = None,
 ) -> None:
     """Take the options that every command understands, wherever they stand."""
@@ -127,15 +128,6 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> None:
 def status(context: typer.Context, as_json: AsJson = False) -> None:
     """Say where the database is, its version and its schema's."""
     launch(context, "doctor:database_status", as_json=as_json)
-
-
-@db.command()
-def reembed(context: typer.Context) -> None:
-    """Embed every passage and message by the configured embedder (PAGEMIND_EMBEDDER), then let it serve.
-
-    Stop it anywhere and call it again: what is done stays done. The old model's vectors are kept.
-    """
-    launch(context, "reembedding:reembed_all")
 
 
 @app.command()

@@ -1,4 +1,7 @@
-"""The indexer: gives a vector to every message and passage that has none. It may stop anywhere: what is missing shows."""
+"""The indexer: gives a vector to every message and passage that has none, by each model that is kept up, the serving one first.
+
+It is also what notices, at each look, that another model serves now. It may stop anywhere: what is missing shows.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,20 @@ import logging
 import time
 from contextlib import suppress
 
+from pagemind.engine.embedders import Embedders
 from pagemind.engine.kernel import Kernel
+from pagemind.engine.laying import BATCH, lay_batch, queue_all
+from pagemind.engine.serving import follow
 from pagemind.errors import EmbedderError, StoreError
-from pagemind.faults import reach
 from pagemind.model.embedder import Embedder
-from pagemind.store import embeddings
+from pagemind.records import EmbeddingModel, now
+from pagemind.store import embedding_models, embeddings
 from pagemind.store.database import Database
+from pagemind.store.embedding_models import Models
+from pagemind.store.embeddings import PIECES_AT_ONCE
 
 log = logging.getLogger(__name__)
 
-BATCH = 256
 POLL_SECONDS = 5.0
 GATHER_SECONDS = 0.05
 """Where texts come one by one, those that follow at once go with the first."""
@@ -28,8 +35,9 @@ PAUSE_AFTER_FAILURE_SECONDS = 10.0
 class Indexer:
     """Embeds in the background, in bulk, behind the queries."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, embedders: Embedders) -> None:
         self._kernel = kernel
+        self._embedders = embedders
         self._wake = asyncio.Event()
         self._after_runs: asyncio.TimerHandle | None = None
 
@@ -57,6 +65,7 @@ class Indexer:
                     # Where there is much to do, runs have the other half of the time.
                     await asyncio.sleep(time.monotonic() - began)
                     began = time.monotonic()
+                await self._embedders.close_idle()
             except (EmbedderError, StoreError) as error:
                 log.warning("indexing waits: %s", error)
                 pause = PAUSE_AFTER_FAILURE_SECONDS
@@ -69,27 +78,45 @@ class Indexer:
                     await asyncio.sleep(GATHER_SECONDS)
 
     async def index_some(self) -> int:
-        """Give vectors to a batch; how many that were. Raises EmbedderError, StoreError."""
-        return await index_batch(self._kernel.database, self._kernel.embedder)
-
-
-async def index_batch(database: Database, embedder: Embedder, *, bind: bool = True) -> int:
-    """Give vectors to a batch of texts that lack one by this embedder; how many that were.
-
-    ``bind`` holds the tenant to this embedder (EmbedderMismatch if it is held to another one); without it the vectors are
-    laid beside those that serve.
-    """
-    async with database.transaction() as session:
-        lacking = await embeddings.without(session, embedder.name, BATCH)
-    if not lacking:
+        """Give vectors to a batch, by the serving model unless it has all; how many texts. Raises EmbedderError, StoreError."""
+        kernel = self._kernel
+        models = await self._look()
+        await follow(models, kernel.serving, self._embedders)
+        for model in models.kept_up:
+            if model.model == models.serving:
+                done = await lay_some(kernel.database, model, kernel.serving.embedder)
+            elif model.held_until is not None and model.held_until > now():
+                done = 0  # `pagemind embedder add` does it
+            else:
+                done = await self._lay_beside(model)
+            if done:
+                return done
         return 0
-    vectors = await embedder.embed([each.text for each in lacking], kind="document")
-    async with database.transaction() as session:
-        if bind:
-            await embeddings.bind_model(session, database.tenant_id, embedder.name, embedder.dimensions)
-        for kind in ("message", "passage"):
-            rows = {each.id: vector for each, vector in zip(lacking, vectors, strict=True) if each.kind == kind}
-            await embeddings.put(session, embedder.name, kind, rows)
-        reach("index.before_commit")
-    reach("index.after_commit")
-    return len(lacking)
+
+    async def _look(self) -> Models:
+        """The tenant's models; where it has texts and no model yet, the configured one serves from now on."""
+        kernel = self._kernel
+        async with kernel.database.transaction() as session:
+            models = await embedding_models.of_tenant(session, kernel.database.tenant_id)
+            if models.serving is not None or not await embeddings.any_text(session):
+                return models
+        await kernel.embedder.ready()
+        async with kernel.database.transaction() as session:
+            tenant_id, embedder = kernel.database.tenant_id, kernel.embedder
+            await embedding_models.bind(session, tenant_id, embedder.name, embedder.dimensions)
+            return await embedding_models.of_tenant(session, tenant_id)
+
+    async def _lay_beside(self, model: EmbeddingModel) -> int:
+        """Vectors of a model that is being added. Where that fails, the one that serves goes on."""
+        try:
+            return await lay_some(self._kernel.database, model, self._embedders.use(model.model, model.url), pieces=BATCH)
+        except EmbedderError as error:
+            log.warning("%s is being added and waits: %s", model.model, error)
+            return 0
+
+
+async def lay_some(database: Database, model: EmbeddingModel, embedder: Embedder, *, pieces: int = PIECES_AT_ONCE) -> int:
+    """Give vectors to a batch by this model, whose embedder this is; first queue what was there before it."""
+    if not model.queued:
+        await queue_all(database, model.model)
+    return await lay_batch(database, embedder, pieces=pieces)

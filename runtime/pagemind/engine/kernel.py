@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
+from pagemind.engine.embedders import Serving
 from pagemind.engine.hub import Hub
 from pagemind.engine.policy import own_key, own_model
 from pagemind.engine.prompts import Prose
@@ -68,11 +69,9 @@ class Kernel:
     settings: Settings
     database: Database
     reasoner: Reasoner
-    embedder: Embedder
+    serving: Serving
     registry: Registry
     prose: Prose
-    stored_dimensions: int | None = None
-    """Of the vectors in the store; None while there are none."""
     hub: Hub = field(default_factory=Hub)
     residents: Residents = field(default_factory=Residents)
     own_reasoners: dict[tuple[str | None, str | None], Reasoner] = field(
@@ -86,6 +85,16 @@ class Kernel:
     """Where stored tools run."""
     cache_salt: str = ""
     """Of the tenant, for the model server's prefix cache."""
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedder that serves; after any wait it may be another one, but for a kernel that is `still`."""
+        return self.serving.embedder
+
+    @property
+    def stored_dimensions(self) -> int | None:
+        """Of the vectors in the store; None while there are none."""
+        return self.serving.dimensions
 
     async def for_agent(self, agent: Agent) -> Kernel:
         """This kernel, thinking with the agent's own model where its definition names one."""
@@ -115,14 +124,19 @@ class Kernel:
         async for piece in self.reasoner.stream(prompt):
             yield storable(piece)
 
+    def still(self) -> Kernel:
+        """This kernel with the embedder that serves now, whichever serves later: for what belongs together."""
+        return replace(self, serving=replace(self.serving))
+
     async def vector(self, text: str, kind: Kind) -> list[float] | None:
         """The text's vector; None if the embedder cannot give it soon, or gives none that the stored ones compare with."""
+        embedder, dimensions = self.embedder, self.stored_dimensions
         try:
             async with asyncio.timeout(self.settings.embed_seconds if kind == "query" else STORE_WAIT_SECONDS):
-                [vector] = await self.embedder.embed([text], kind=kind)
+                [vector] = await embedder.embed([text], kind=kind)
         except (EmbedderError, TimeoutError):
             return None
-        return vector if self.stored_dimensions in (None, len(vector)) else None
+        return vector if dimensions in (None, len(vector)) else None
 
     async def count(self, text: str) -> int:
         """Tokens of ``text`` by the reasoner's own tokenizer."""

@@ -16,6 +16,7 @@ from pagemind.engine import follow as following
 from pagemind.engine.compact import compact, compacted, planned
 from pagemind.engine.context import ContextReport, look
 from pagemind.engine.early import EarlyPaging
+from pagemind.engine.embedders import Embedders
 from pagemind.engine.hub import Hub
 from pagemind.engine.indexer import Indexer
 from pagemind.engine.intake import Intake
@@ -28,18 +29,19 @@ from pagemind.engine.post import spoken
 from pagemind.engine.prompts import Prose
 from pagemind.engine.queue import Queue
 from pagemind.engine.salt import cache_salt
+from pagemind.engine.serving import serving_of
 from pagemind.engine.window import open_window
 from pagemind.engine.worker import Worker
-from pagemind.errors import EmbedderMismatch, RunFailed
+from pagemind.errors import RunFailed
 from pagemind.events import Compacted, Event, Replied, RunEnded
 from pagemind.model.discover import find_reasoner
-from pagemind.model.embedder import Embedder, make_embedder
+from pagemind.model.embedder import Embedder
 from pagemind.model.local.joining import Joined, join_local
 from pagemind.model.local.state import Tell
 from pagemind.model.reasoner import Reasoner
 from pagemind.records import Agent, Cause, Conversation, Input, Json, Message, Request, Run, RunState
 from pagemind.settings import Settings
-from pagemind.store import agents, conversations, messages, run_events, runs, tenants
+from pagemind.store import agents, conversations, messages, run_events, runs
 from pagemind.store.database import Database
 from pagemind.toolbox.registry import load_tools
 from pagemind.toolbox.stored import Nowhere
@@ -53,8 +55,11 @@ MAIN_CONVERSATIONS = 10_000
 class Runtime:
     """An open runtime. With ``work`` it carries runs itself; without, it only looks at the store and accepts."""
 
-    def __init__(self, kernel: Kernel, *, work: bool, local: Joined | None = None, host: Runtime | None = None) -> None:
+    def __init__(
+        self, kernel: Kernel, embedders: Embedders, *, work: bool, local: Joined | None = None, host: Runtime | None = None
+    ) -> None:
         self.kernel = kernel
+        self._embedders = embedders
         self._local = local
         self._host = host
         self.outside = OutsideTools(kernel.settings, kernel.database)
@@ -64,7 +69,7 @@ class Runtime:
         self.memory = Memory(kernel)
         early = EarlyPaging(kernel)
         self.worker = Worker(kernel, early=early, liveness=host.worker.liveness if host else None)
-        self._indexer = Indexer(kernel)
+        self._indexer = Indexer(kernel, embedders)
         self._main: dict[UUID, UUID] = {}
         self._queue = Queue(kernel.database, kernel.settings.queue_limit)
         self._intake = Intake(kernel, self._indexer.wake)
@@ -91,16 +96,15 @@ class Runtime:
         try:
             if work and reasoner is None:
                 local = await join_local(settings, tell)
-            embedder = embedder or make_embedder(settings)
-            dimensions = await refuse_other_embedder(database, embedder)
+            embedders = Embedders(settings, embedder)
+            serving, contradicted = await serving_of(database, settings, embedders, embedder)
             kernel = Kernel(
                 settings=settings,
                 database=database,
                 reasoner=reasoner or await find_reasoner(settings),
-                embedder=embedder,
+                serving=serving,
                 registry=load_tools([settings.content_folder / "tools", settings.home / "tools"]),
                 prose=Prose([settings.home / "prompts", settings.content_folder / "prompts"]),
-                stored_dimensions=dimensions,
                 cache_salt=cache_salt(settings),
             )
         except BaseException:
@@ -110,27 +114,31 @@ class Runtime:
             raise
         if local:
             local.tell_later(log.warning)
+        if work and contradicted:
+            tell(str(contradicted))
         if work:
-            embedder.warm()
-        return cls(kernel, work=work, local=local)
+            kernel.embedder.warm()
+        return cls(kernel, embedders, work=work, local=local)
 
     async def for_tenant(self, tenant_id: UUID) -> Runtime:
-        """A runtime of another tenant on the same store, reasoner and embedder, to be closed before this one.
+        """A runtime of another tenant on the same store and reasoner, to be closed before this one; its embedder is that of its
+        own vectors.
 
-        The tenant's row must be there. Raises EmbedderMismatch, StoreUnavailable.
+        The tenant's row must be there. Raises EmbedderError, StoreUnavailable.
         """
         settings = self.settings.model_copy(update={"tenant_id": tenant_id})
         database = self.kernel.database.for_tenant(tenant_id)
+        serving, _ = await serving_of(database, settings, self._embedders)
         kernel = replace(
             self.kernel,
             settings=settings,
             database=database,
-            stored_dimensions=await refuse_other_embedder(database, self.kernel.embedder),
+            serving=serving,
             hub=Hub(),
             own_reasoners={},
             cache_salt=cache_salt(settings),
         )
-        return Runtime(kernel, work=bool(self._tasks), host=self)
+        return Runtime(kernel, self._embedders, work=bool(self._tasks), host=self)
 
     async def close(self) -> None:
         """Stop working and let go of everything. Runs that go on are taken up by the next worker."""
@@ -142,9 +150,10 @@ class Runtime:
         await self.outside.close()
         for reasoner in self.kernel.own_reasoners.values():
             await reasoner.close()
+        self._embedders.let_go(self.kernel.embedder)
         if self._host:
             return
-        await self.kernel.embedder.close()
+        await self._embedders.close()
         await self.kernel.reasoner.close()
         if self._local:
             await self._local.close()
@@ -369,17 +378,3 @@ class Runtime:
         """Return when every message and passage has its vector. Raises EmbedderError."""
         while await self._indexer.index_some():
             pass
-
-
-async def refuse_other_embedder(database: Database, embedder: Embedder) -> int | None:
-    """The dimensions of the tenant's vectors; EmbedderMismatch when another model made them: they could not be compared."""
-    async with database.transaction() as session:
-        tenant = await tenants.get(session, database.tenant_id)
-    if tenant.embedding_model not in (None, embedder.name):
-        raise EmbedderMismatch(
-            stored=tenant.embedding_model,
-            stored_dimensions=tenant.embedding_dimensions,
-            model=embedder.name,
-            dimensions=embedder.dimensions or "unknown",
-        )
-    return tenant.embedding_dimensions

@@ -14,5 +14,5 @@ async def persist_in_two(job: Job, kernel: Kernel, draft: Draft) -> Persisted:
     stored = await persist(job, kernel, replace(draft, edits=(), passages=(), vectors={}))
     async with kernel.database.transaction() as session:
         written = await write_edits(session, job, draft)
-        await write_passages(session, job, kernel, draft)
+        await write_passages(session, job, draft)
     return replace(stored, blocks={block.id: block for block in written})
