@@ -17,7 +17,7 @@ from pagemind.engine.documents import Unreadable, text_of
 from pagemind.engine.kernel import Kernel
 from pagemind.errors import StoreError
 from pagemind.memory.chunks import Chunk, chunks_of
-from pagemind.records import File, FileState, Json, Passage, now
+from pagemind.records import File, FileState, Json, Origin, Passage, now
 from pagemind.records.base import record_of
 from pagemind.store import files, folders
 from pagemind.store.inserts import insert_many
@@ -96,7 +96,13 @@ async def take_in(kernel: Kernel) -> bool:
 def pieces_of(file: File, text: str) -> list[Passage]:
     """The passages that a file becomes, each with the lines that it came from; they stand in its order."""
     began = now()
-    of_file = {"tenant_id": file.tenant_id, "archive_id": file.folder_id, "source": file.name, "file_id": file.id}
+    of_file = {
+        "tenant_id": file.tenant_id,
+        "archive_id": file.folder_id,
+        "source": file.name,
+        "file_id": file.id,
+        "origin": Origin.imported,
+    }
     return [
         record_of(
             Passage, {**of_file, "text": chunk.text, "extra": place(chunk), "created_at": began + timedelta(microseconds=n)}

@@ -61,6 +61,10 @@ class Prose:
         """The earlier summary and the messages that the new one is to cover."""
         return self._render("summarize.j2", summary=summary, messages=messages)
 
+    def recalled(self, hits: int) -> str:
+        """What stands for a search's hits where a summary is made: they are in memory already, and are not stored again."""
+        return self._render("recalled.j2", hits=hits)
+
     def notice(self, changes: Sequence[dict[str, str]]) -> str:
         """The note that blocks were edited from elsewhere: ``label, author, value`` of each."""
         return self._render("notice.j2", changes=changes)

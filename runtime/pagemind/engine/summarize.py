@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from pagemind.engine.epochs import COLD
 from pagemind.engine.kernel import Kernel
@@ -14,6 +15,9 @@ from pagemind.memory.compiler import as_prompts
 from pagemind.memory.summary import in_words, outline, shortened
 from pagemind.records import Cause, Completion, Message, Prompt, PromptMessage, Usage
 from pagemind.records.view import Resident
+
+UNTOLD_TOKENS = 32
+"""What the note takes that stands for a search's hits, at most."""
 
 
 @dataclass
@@ -46,9 +50,9 @@ async def summarize(
 
     While the server's cache holds the prompt, it is asked for at the end of the very messages, so that only the question is
     computed; else in prompts of its own, which hold nothing but the messages. Where neither gives anything usable, an outline
-    stands in: paging must not wait for a model.
+    stands in: paging must not wait for a model. What searches brought back is not shown: it must not become a new memory.
     """
-    summary = Summary(view.conversation.summary)
+    summary, messages = Summary(view.conversation.summary), [untold(kernel, message) for message in messages]
     if cause not in COLD and kernel.reasoner.home(window.prompt.affinity):
         text = await asked(kernel, prompt_in_place(kernel, view, policy, window, messages), summary.spent)
         if text:
@@ -74,10 +78,11 @@ def prompt_in_place(kernel: Kernel, view: Resident, policy: Policy, window: Wind
     """The window up to the last of ``messages``, which the cache holds, with the request for their summary after it."""
     words = words_of(policy.budget.summary_tokens)
     request = kernel.prose.compaction(messages, earlier=bool(view.conversation.summary), max_words=words)
-    end = len(window.head) + sum(len(as_prompts(message)) for message in messages)
+    # As the window has them, so that the cache serves them, up to the first that is told otherwise.
+    told = chain.from_iterable(as_prompts(message) for message in messages)
     return replace(
         window.prompt,
-        messages=(*window.prompt.messages[:end], PromptMessage("user", request)),
+        messages=(*window.prompt.messages[: len(window.head)], *told, PromptMessage("user", request)),
         # A model that thinks first needs room for it; what is too long in the end is shortened.
         max_reply_tokens=policy.budget.summary_tokens + policy.generation.max_reply_tokens,
         purpose="summary",
@@ -98,6 +103,14 @@ def prompt_of_its_own(kernel: Kernel, policy: Policy, summary: str, messages: Se
         temperature=policy.generation.temperature,
         affinity=window.prompt.affinity,
     )
+
+
+def untold(kernel: Kernel, message: Message) -> Message:
+    """The message; of one that repeats what a search brought back, only how much that was."""
+    if not message.recalled:
+        return message
+    hits = sum(1 for line in message.content.splitlines() if line.strip())
+    return message.model_copy(update={"content": kernel.prose.recalled(hits), "tokens": min(message.tokens, UNTOLD_TOKENS)})
 
 
 def words_of(tokens: int) -> int:

@@ -28,9 +28,9 @@ def worth_keeping(candidates: Sequence[Message], faulted: Mapping[int, int], bud
     """The paged-out messages to keep in view: those that faulted most often within the budget, in their own order.
 
     ``faulted`` has the number of faults by ``seq``. Once may be chance, so a message has to fault twice; of equal ones the
-    newer goes first, as in least recently used.
+    newer goes first, as in least recently used. What repeats a search's hits is none of them: they may be kept themselves.
     """
-    often = [message for message in candidates if faulted.get(message.seq or 0, 0) >= 2]
+    often = [message for message in candidates if faulted.get(message.seq or 0, 0) >= 2 and not message.recalled]
     chosen: list[Message] = []
     for message in sorted(often, key=lambda message: (faulted[message.seq or 0], message.seq or 0), reverse=True):
         if message.tokens <= budget_tokens:

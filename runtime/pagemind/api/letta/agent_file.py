@@ -31,7 +31,7 @@ from pagemind.definitions.schema import MemorySpec, ModelSpec
 from pagemind.engine.agent_files import Bundle, LeftOut, Member, Shelf, Talk
 from pagemind.errors import BadAgentFile
 from pagemind.memory.rules import Rule
-from pagemind.records import Agent, Archive, Block, Conversation, Json, Passage, StoredTool, ToolKind, now
+from pagemind.records import Agent, Archive, Block, Conversation, Json, Origin, Passage, StoredTool, ToolKind, now
 from pagemind.records.base import record_of
 from pagemind.records.text import clean_text
 
@@ -309,6 +309,7 @@ class Reading:
                         "text": passage.text,
                         "tags": list(dict.fromkeys(clean_text(tag) for tag in passage.tags or ())),
                         "source": passage.source or self.origin,
+                        "origin": Origin.imported,
                         "extra": passage.metadata or {},
                         "created_at": passage.created_at or now(),
                     },

@@ -13,6 +13,8 @@ from pagemind.records.base import record_of
 from pagemind.records.text import clean_text
 
 EARLIER = "What was said before, in short: "
+SEARCHES = frozenset({"archival_memory_search", "conversation_search"})
+"""Tools whose returns repeat what is in memory already."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,7 @@ def returns(given: FileMessage, content: Content, sitting: Sitting) -> Iterator[
             call_id=each.tool_call_id or given.tool_call_id,
             name=given.name,
             status="error" if failed else "ok",
+            recalled=given.name in SEARCHES and not failed,
         )
 
 

@@ -23,7 +23,7 @@ from pagemind.api.letta.live import LettaServer
 from pagemind.api.values import Moment, storable
 from pagemind.engine.agent_files import Bundle, Drawer, LeftOut, Shelf, Talk
 from pagemind.errors import BadAgentFile
-from pagemind.records import Archive, Conversation, Identity, Json, Passage, now
+from pagemind.records import Archive, Conversation, Identity, Json, Origin, Passage, now
 from pagemind.records.text import clean_text
 
 INCLUDE = [
@@ -168,6 +168,7 @@ def passage_of(given: Json, archive: Archive) -> Passage:
         text=clean_text(str(given.get("text") or "")),
         tags=list(dict.fromkeys(clean_text(str(tag)) for tag in given.get("tags") or ())),
         source="letta",
+        origin=Origin.imported,
         extra=given.get("metadata") or {},
         created_at=MOMENT.validate_python(given["created_at"]) if given.get("created_at") else now(),
     )
