@@ -1,0 +1,76 @@
+"""A torch model in a thread of its own: loaded there, fed by a queue, its callers micro-batched. Nothing here imports torch."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from pagemind.errors import PagemindError
+from pagemind.model.batch_queue import BatchQueue, Given, Item
+from pagemind.model.batch_work import Batches, work
+from pagemind.model.embedder import Kind
+
+JOIN_SECONDS = 10.0
+
+Model = TypeVar("Model", bound=Batches[Any])
+
+
+class ModelThread(Generic[Given, Model]):
+    """``load`` makes the model, in the thread; what goes wrong with it reaches callers as ``failure``."""
+
+    def __init__(self, name: str, load: Callable[[], Model], batch_tokens: int, failure: type[PagemindError]) -> None:
+        self.model: Model | None = None
+        self._name = name
+        self._load = load
+        self._failure = failure
+        self._queue = BatchQueue[Given](batch_tokens, failure)
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._ended = False
+
+    @property
+    def loading(self) -> bool:
+        """Whether it has neither loaded nor failed so far."""
+        return self.model is None and not self._ended
+
+    def warm(self) -> None:
+        """Start the thread, which loads the model; returns at once."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+                self._thread.start()
+
+    async def compute(self, given: Sequence[Given], kind: Kind) -> list[list[float]]:
+        """A vector for each. What a cancelled caller gave is dropped from the queue before the next batch."""
+        self.warm()
+        loop = asyncio.get_running_loop()
+        items = [Item(each, kind, loop.create_future(), loop) for each in given]
+        self._queue.put(items)
+        try:
+            return await asyncio.gather(*(item.future for item in items))
+        finally:
+            for item in items:
+                item.future.cancel()
+
+    async def close(self) -> None:
+        """Stop the thread after the batch it is at; callers still waiting get a ``failure``.
+
+        A thread that is still loading is left to itself: it ends as soon as it has loaded, and a process that leaves need
+        not wait seconds for a model that nobody is going to use.
+        """
+        self._queue.close(self._failure("it was closed"))
+        if self._thread and self.model:
+            await asyncio.to_thread(self._thread.join, JOIN_SECONDS)
+
+    def _work(self) -> None:
+        try:
+            self.model = self._load()
+            work(self._queue, self.model)
+        except self._failure as error:
+            self._queue.close(error)
+        finally:
+            # Whatever ended this thread, nobody may wait for it for ever.
+            self._queue.close(self._failure("its thread has ended"))
+            self._ended = True
