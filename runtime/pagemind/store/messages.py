@@ -14,16 +14,15 @@ from sqlmodel import col
 from pagemind.records import Message, MessageHit, Role
 from pagemind.records.search import NOTHING_FILTERED, Filters
 from pagemind.store.driver import rows
-from pagemind.store.hybrid import hybrid, raw_scores, vector_text
+from pagemind.store.hybrid import raw_scores, vector_text
 from pagemind.store.narrowing import of_messages
+from pagemind.store.search import Wanted, search
+from pagemind.store.spaces import MESSAGES, Scope
+from pagemind.store.terms import terms_of
 
 PLACE = re.compile(r"\s*#(\d{1,9})(?:\s*(?:-|–|\.\.)\s*#?(\d{1,9}))?\s*")
 
-_SCOPE = """
-    SELECT m.id, m.words, 1 - (e.embedding <=> %(vector)s::halfvec) AS cosine
-      FROM messages m
-      LEFT JOIN message_embeddings e ON e.tenant_id = m.tenant_id AND e.message_id = m.id AND e.model = %(model)s
-"""
+_SCOPE = "FROM {table} {row} WHERE {row}.conversation_id = ANY (%(conversations)s::uuid[])"
 _WHERE = " WHERE m.conversation_id = ANY (%(conversations)s::uuid[]) AND "
 _HIT = """SELECT m.id, m.conversation_id, m.seq, m.role, m.content, m.created_at, m.tokens,
        m.seq >= c.resident_from OR c.kept @> jsonb_build_array(jsonb_build_object('seq', m.seq)) AS resident"""
@@ -153,8 +152,8 @@ async def candidates(
     if not query.strip():
         newest = f"{_HIT} FROM messages m {_FROM} {_WHERE} {narrow.sql} ORDER BY m.seq DESC LIMIT %(pool)s"
         return [message_hit(row, {"place": 1.0}) for row in await rows(session, newest, {**scope, **narrow.values})]
-    values = {**scope, "query": query, "vector": vector_text(vector), "model": model, **narrow.values}
-    found = await rows(session, hybrid(f"{_SCOPE} {_WHERE} {narrow.sql}", _FOUND), values)
+    wanted = Wanted(await terms_of(session, query), vector_text(vector), model, pool)
+    found = await search(session, MESSAGES, Scope(_SCOPE, {"conversations": ids}), narrow, wanted, _FOUND)
     return [message_hit(row, raw_scores(row.by_words, row.cosine)) for row in found]
 
 

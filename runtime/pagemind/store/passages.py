@@ -15,9 +15,12 @@ from pagemind.errors import UnknownRecord
 from pagemind.records import AgentArchive, Passage, PassageHit, now
 from pagemind.records.search import CONFIDENCE, NOTHING_FILTERED, Filters
 from pagemind.store.driver import rows
-from pagemind.store.hybrid import hybrid, raw_scores, vector_text
+from pagemind.store.hybrid import raw_scores, vector_text
 from pagemind.store.keyset import Slice, sliced
-from pagemind.store.narrowing import of_passages
+from pagemind.store.narrowing import Conditions, of_passages
+from pagemind.store.search import Wanted, search
+from pagemind.store.spaces import PASSAGES, Scope
+from pagemind.store.terms import terms_of
 
 
 class Within(StrEnum):
@@ -36,25 +39,23 @@ class Within(StrEnum):
 _SCOPES: dict[Within, str] = {
     Within.agent: """
       FROM agent_archives a
-      JOIN passages p ON p.tenant_id = a.tenant_id AND p.archive_id = a.archive_id {join}
+      JOIN {table} {row} ON {row}.tenant_id = a.tenant_id AND {row}.archive_id = a.archive_id
      WHERE a.agent_id = %(owner)s::uuid""",
     Within.archive: """
       FROM archives a
-      JOIN passages p ON p.tenant_id = a.tenant_id AND p.archive_id = a.id {join}
+      JOIN {table} {row} ON {row}.tenant_id = a.tenant_id AND {row}.archive_id = a.id
      WHERE a.id = %(owner)s::uuid AND a.deleted_at IS NULL""",
     Within.folders: """
       FROM agent_folders a
       JOIN folders o ON o.tenant_id = a.tenant_id AND o.id = a.folder_id
-      JOIN passages p ON p.tenant_id = o.tenant_id AND p.archive_id = o.archive_id {join}
+      JOIN {table} {row} ON {row}.tenant_id = o.tenant_id AND {row}.archive_id = o.archive_id
      WHERE a.agent_id = %(owner)s::uuid""",
     Within.tenant: """
       FROM archives a
-      JOIN passages p ON p.tenant_id = a.tenant_id AND p.archive_id = a.id {join}
-     WHERE a.deleted_at IS NULL AND p.file_id IS NULL AND %(owner)s::uuid IS NULL""",
+      JOIN {table} {row} ON {row}.tenant_id = a.tenant_id AND {row}.archive_id = a.id
+     WHERE a.deleted_at IS NULL AND %(owner)s::uuid IS NULL""",
 }
-_EMBEDDING = """
-      LEFT JOIN passage_embeddings e ON e.tenant_id = p.tenant_id AND e.passage_id = p.id AND e.model = %(model)s"""
-_COSINE = "SELECT p.id, p.words, 1 - (e.embedding <=> %(vector)s::halfvec) AS cosine"
+_OF_NO_FILE = "p.file_id IS NULL"
 _FOUND = """
     SELECT p.id, p.text, p.tags, p.source, p.created_at, p.archive_id, p.file_id, p.extra, p.origin, p.confidence, p.review_by,
            p.refreshed_at, p.identity_id, b.words AS by_words, b.cosine
@@ -144,11 +145,11 @@ async def newest(
     limit: int = 10,
 ) -> list[Passage]:
     """The newest passages that a search could bring, where nothing is looked for."""
-    narrow = of_passages(filters, confidence)
+    scope, narrow = scope_of(owner, within), narrowed(within, filters, confidence)
     statement = f"""
-    SELECT p.id {_SCOPES[within].format(join="")} AND {narrow.sql} ORDER BY p.created_at DESC, p.id LIMIT %(limit)s
+    SELECT p.id {scope.of("passages", "p")} AND {narrow.sql} ORDER BY p.created_at DESC, p.id LIMIT %(limit)s
     """
-    found = await rows(session, statement, {"owner": owner, "limit": limit, **narrow.values})
+    found = await rows(session, statement, {**scope.values, **narrow.values, "limit": limit})
     by_id = await by_ids(session, [row.id for row in found])
     return [by_id[row.id] for row in found]
 
@@ -179,8 +180,11 @@ class Lacking:
 
 async def lacking(session: AsyncSession, owner: UUID | None, within: Within, model: str, limit: int) -> list[Lacking]:
     """Passages in that scope without a vector by this model, the newest first."""
-    statement = _LACKING.format(scope=_SCOPES[within].format(join=""))
-    found = await rows(session, statement, {"owner": owner, "model": model, "limit": limit})
+    scope = scope_of(owner, within)
+    if within is Within.tenant:
+        scope = Scope(f"{scope.sql} AND {_OF_NO_FILE}", scope.values)
+    statement = _LACKING.format(scope=scope.of("passages", "p"))
+    found = await rows(session, statement, {**scope.values, "model": model, "limit": limit})
     return [Lacking(row.id, row.text) for row in found]
 
 
@@ -202,16 +206,8 @@ async def candidates(
     says how far an origin is trusted. ``scores`` has ``words`` (BM25) and ``vector`` (exact cosine; only where ``vector`` and
     ``model`` are given and the passage has its vector).
     """
-    narrow = of_passages(filters, confidence)
-    scope = f"{_COSINE}{_SCOPES[within].format(join=_EMBEDDING)} AND {narrow.sql}"
-    values = {
-        "owner": owner,
-        "query": query,
-        "vector": vector_text(vector),
-        "model": model,
-        "pool": pool,
-        **narrow.values,
-    }
+    scope, narrow = scope_of(owner, within), narrowed(within, filters, confidence)
+    wanted = Wanted(await terms_of(session, query), vector_text(vector), model, pool)
     return [
         PassageHit(
             id=row.id,
@@ -230,5 +226,16 @@ async def candidates(
             refreshed_at=row.refreshed_at,
             identity_id=row.identity_id,
         )
-        for row in await rows(session, hybrid(scope, _FOUND), values)
+        for row in await search(session, PASSAGES, scope, narrow, wanted, _FOUND)
     ]
+
+
+def scope_of(owner: UUID | None, within: Within) -> Scope:
+    """The archives whose passages are searched."""
+    return Scope(_SCOPES[within], {"owner": owner})
+
+
+def narrowed(within: Within, filters: Filters, confidence: Mapping[str, float]) -> Conditions:
+    """What a passage must be; one of a file is only found where files are searched, or their archive itself."""
+    narrow = of_passages(filters, confidence)
+    return Conditions([*narrow.each, _OF_NO_FILE], narrow.values) if within is Within.tenant else narrow
