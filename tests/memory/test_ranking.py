@@ -1,17 +1,24 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
+from pagemind.memory import ranking
 from pagemind.memory.dates import spans_of
-from pagemind.memory.ranking import Asked, Ingredients, decay, ranked
+from pagemind.memory.ranking import Asked, Ingredients, decay
 from pagemind.records import Decay, MessageHit, PassageHit, Policy
+from pagemind.records.search import Hit
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 ASKED = Asked("When does the course begin?", NOON)
+
+
+def ranked(candidates: Sequence[Hit], asked: Asked) -> list[Hit]:
+    return list(ranking.ranked(candidates, asked))
 
 
 def hit(seq: int, content: str, when: datetime = NOON, **scores: float) -> MessageHit:

@@ -144,7 +144,7 @@ async def test_passages_are_found_by_meaning_and_by_words(database: Database, ag
     tram = await put(database, agent, "The tram of Porto.", [0, 1, 0])
     async with database.transaction() as session:
         found = await passages.candidates(session, agent.id, query="sailing", vector=[0.8, 0.6, 0], model=MODEL)
-        best = ranked(found, Asked("sailing", now()))
+        best = list(ranked(found, Asked("sailing", now())))
         assert [hit.id for hit in best] == [boat.id, tram.id]
         assert best[0].scores["vector"] == pytest.approx(0.8, abs=1e-3)
         (hit,) = await passages.candidates(session, agent.id, query="trams in PORTO?")

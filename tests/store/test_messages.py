@@ -22,7 +22,7 @@ MODEL = "two"
 async def search(database: Database, run: Run, query: str, **narrow: object) -> list[MessageHit]:
     async with database.transaction() as session:
         found = await messages.candidates(session, run.conversation_id, query=query, **narrow)  # pyright: ignore[reportArgumentType]
-    return ranked(found, Asked(query, now()))
+    return list(ranked(found, Asked(query, now())))
 
 
 def places(hits: list[MessageHit]) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -12,20 +12,25 @@ from pagemind.records import MessageHit, PassageHit, Policy
 from pagemind.records.search import Found, Hit
 
 NEAR_MISSES = 5
+BEGINNING_CHARS = 300
+"""Few texts that begin with the same say different things, and a gist takes a microsecond for every five characters."""
 LOOKED_AT = 100
 """So many of the best are compared with each other where difference counts."""
 
 
-def chosen(ranked: Sequence[Hit], limit: int, policy: Policy) -> Found[Hit]:
+def chosen(ranked: Iterable[Hit], limit: int, policy: Policy) -> Found[Hit]:
     """The first ``limit`` that pass the policy, and up to ``NEAR_MISSES`` that came near, each with ``missed``.
 
     What is less like the query than ``policy.min_similarity`` (by cosine) is left out, and what says the same as a better
-    one. With ``policy.diversity`` the order is that of maximal marginal relevance.
+    one. No more are looked at than that takes. With ``policy.diversity`` the order is that of maximal marginal relevance.
     """
     misses: list[Hit] = []
     kept: list[Hit] = []
     said: dict[UUID | str, Hit] = {}
+    most = max(limit + NEAR_MISSES, LOOKED_AT if policy.diversity else 0)
     for hit in ranked:
+        if len(kept) == most:
+            break
         missed = too_unlike(hit, policy) or repeated(hit, said)
         if missed:
             misses.append(replace(hit, missed=missed))
@@ -52,14 +57,15 @@ def too_unlike(hit: MessageHit | PassageHit, policy: Policy) -> str:
 def repeated(hit: Hit, said: Mapping[UUID | str, Hit]) -> str:
     """Which better one says the same; nothing where none does."""
     same = said.get(sense_of(hit))
-    if same is None:
+    if same is None or gist(text_of(same)) != gist(text_of(hit)):
         return ""
     return f"says the same as {f'#{same.seq}' if isinstance(same, MessageHit) else same.id}"
 
 
 def sense_of(hit: MessageHit | PassageHit) -> UUID | str:
-    """What two hits have in common that say the same: the gist, or all of a text that has none."""
-    return gist(text_of(hit)) or text_of(hit)
+    """What two hits have in common that say the same: the gist of how they begin, or that where it has none."""
+    begins = text_of(hit)[:BEGINNING_CHARS]
+    return gist(begins) or begins
 
 
 def text_of(hit: MessageHit | PassageHit) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Generic
@@ -75,13 +75,11 @@ class Among(Generic[Hit]):
     hits: Mapping[UUID, Hit]
     own: Mapping[UUID, float]
     """What each says for itself."""
-    ranks: Mapping[str, Mapping[UUID, int]]
-    """The place of each by each signal."""
     others: frozenset[UUID]
     """Those that somebody else spoke than whom the query names."""
 
 
-def ranked(candidates: Sequence[Hit], asked: Asked) -> list[Hit]:
+def ranked(candidates: Sequence[Hit], asked: Asked) -> Iterator[Hit]:
     """The candidates that something speaks for, the best first, each with its ``score``, ``scores`` and ``boosts``.
 
     ``scores`` gets each signal's place beside its raw value (``words_rank``, ``vector_rank``, from 1, only where it speaks) and
@@ -89,44 +87,47 @@ def ranked(candidates: Sequence[Hit], asked: Asked) -> list[Hit]:
     ``other_speaker``, ``decay``, ``confidence``). Candidates that were looked up by place, without any signal, keep their
     order and score 1.
     """
-    known = [heard(hit, asked.ingredients) for hit in candidates]
+    known = heard(candidates, asked.ingredients)
     among = Among(
         hits={hit.id: hit for hit in known},
         own=own_scores(known, asked),
-        ranks={signal: ranks_by(known, signal) for signal in SIGNALS},
         others=by_others(known, asked.query) if asked.ingredients.speakers else frozenset(),
     )
-    scored = [scored_among(hit, among, asked) for hit in known]
-    return sorted((hit for hit in scored if hit.score > 0), key=lambda hit: -hit.score)
+    scores = {hit.id: score_of(hit, among, asked) for hit in known}
+    ranks = {signal: ranks_by(known, signal) for signal in SIGNALS}
+    for hit in sorted(known, key=lambda hit: -scores[hit.id]):
+        if scores[hit.id] > 0:
+            yield explained(hit, scores[hit.id], ranks, among, asked)
 
 
-def scored_among(hit: Hit, among: Among[Hit], asked: Asked) -> Hit:
+def score_of(hit: Hit, among: Among[Hit], asked: Asked) -> float:
+    """The hit's score: what it says for itself and what its neighbours lend it, times its boosts."""
+    return (among.own[hit.id] + lent(hit, among, asked)) * math.prod(boosts_of(hit, among, asked).values())
+
+
+def explained(hit: Hit, score: float, ranks: Mapping[str, Mapping[UUID, int]], among: Among[Hit], asked: Asked) -> Hit:
     """The hit with its score, and what that is made of."""
-    boosts = weighed(hit, asked)
-    neighbours = 0.0
-    if isinstance(hit, MessageHit) and found_by_signal(hit):
-        neighbours = lent(hit, among) if asked.ingredients.neighbours else 0.0
-        boosts |= {"asks": ASKING} if asked.ingredients.asking and asks(hit.content) else {}
-        boosts |= {"other_speaker": OTHER_SPEAKER} if hit.id in among.others else {}
-    added = {"dates": dated(hit, asked), "neighbours": neighbours}
-    places = {f"{signal}_rank": float(place[hit.id]) for signal, place in among.ranks.items() if hit.id in place}
+    places = {f"{signal}_rank": float(place[hit.id]) for signal, place in ranks.items() if hit.id in place}
+    added = {"dates": dated(hit, asked), "neighbours": lent(hit, among, asked)}
     return replace(
         hit,
-        score=(among.own[hit.id] + neighbours) * math.prod(boosts.values()),
+        score=score,
         scores={**hit.scores, **places, **{name: value for name, value in added.items() if value}},
-        boosts=boosts,
+        boosts=boosts_of(hit, among, asked),
     )
 
 
-def heard(hit: Hit, ingredients: Ingredients) -> Hit:
-    """The hit without the signals that are left out."""
-    kept = {name: value for name, value in hit.scores.items() if getattr(ingredients, name, True)}
-    return hit if len(kept) == len(hit.scores) else replace(hit, scores=kept)
+def heard(hits: Sequence[Hit], ingredients: Ingredients) -> Sequence[Hit]:
+    """The hits without the signals that are left out."""
+    silent = {signal for signal in SIGNALS if not getattr(ingredients, signal)}
+    if not silent:
+        return hits
+    return [replace(hit, scores={name: raw for name, raw in hit.scores.items() if name not in silent}) for hit in hits]
 
 
 def found_by_signal(hit: MessageHit | PassageHit) -> bool:
     """Whether it was found by its words or meaning, and not looked up."""
-    return any(signal in hit.scores for signal in SIGNALS)
+    return "words" in hit.scores or "vector" in hit.scores
 
 
 def own_scores(hits: Sequence[MessageHit | PassageHit], asked: Asked) -> dict[UUID, float]:
@@ -146,14 +147,28 @@ def dated(hit: MessageHit | PassageHit, asked: Asked) -> float:
     return DATED * fit(hit.created_at, asked.spans) if asked.ingredients.dates and asked.spans else 0.0
 
 
-def lent(hit: MessageHit, among: Among[Hit]) -> float:
-    """What its neighbours of the same sitting lend it of what they say for themselves."""
+def lent(hit: MessageHit | PassageHit, among: Among[Hit], asked: Asked) -> float:
+    """What a message's neighbours of the same sitting lend it of what they say for themselves."""
+    if not isinstance(hit, MessageHit) or not asked.ingredients.neighbours:
+        return 0.0
     near = ((NEIGHBOURS.get(offset, 0.0), among.hits.get(other), other) for offset, other in hit.around.items())
     return sum(
         share * among.own[other]
         for share, beside, other in near
         if beside is not None and abs(beside.created_at - hit.created_at) <= SITTING
     )
+
+
+def boosts_of(hit: MessageHit | PassageHit, among: Among[Hit], asked: Asked) -> dict[str, float]:
+    """What its score is multiplied by: of messages that were found by a signal ``asks`` and ``other_speaker``, and what the
+    policy asks for (`weighed`)."""
+    boosts = weighed(hit, asked)
+    if isinstance(hit, MessageHit) and found_by_signal(hit):
+        if asked.ingredients.asking and asks(hit.content):
+            boosts["asks"] = ASKING
+        if hit.id in among.others:
+            boosts["other_speaker"] = OTHER_SPEAKER
+    return boosts
 
 
 def asks(content: str) -> bool:
