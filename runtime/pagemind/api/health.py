@@ -88,5 +88,6 @@ async def metrics(request: Request, here: Caller) -> PlainTextResponse:
     scraped: Scraped = request.app.state.scraped
     counted: HttpMetrics = request.app.state.metrics
     totals = await scraped.refresh(here)
-    text = totals + counted.text() + process_metrics_text(here.runtime.kernel.database)
+    kernel = here.runtime.kernel
+    text = totals + counted.text() + process_metrics_text(kernel.database, kernel.second_stage)
     return PlainTextResponse(text, media_type=PROMETHEUS)

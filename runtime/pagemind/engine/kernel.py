@@ -15,6 +15,7 @@ from pagemind.engine.hub import Hub
 from pagemind.engine.policy import own_key, own_model
 from pagemind.engine.prompts import Prose
 from pagemind.engine.residents import Residents
+from pagemind.engine.second_stage import SecondStage
 from pagemind.errors import EmbedderError, UnknownAgent
 from pagemind.model.discover import find_reasoner
 from pagemind.model.embedder import Embedder, Kind
@@ -72,6 +73,8 @@ class Kernel:
     serving: Serving
     registry: Registry
     prose: Prose
+    second_stage: SecondStage | None = None
+    """The reranker, where one is configured."""
     hub: Hub = field(default_factory=Hub)
     residents: Residents = field(default_factory=Residents)
     own_reasoners: dict[tuple[str | None, str | None], Reasoner] = field(

@@ -10,6 +10,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.samples import Sample
 
 from pagemind.engine.keys import served
+from pagemind.engine.second_stage import SecondStage
 from pagemind.memory.prefix import Verdict
 from pagemind.records import Cause
 from pagemind.store import paging_report, usage_report
@@ -152,17 +153,21 @@ def as_text(metrics: Iterable[Metric]) -> str:
 class ProcessCollector:
     """Shows what this process has done so far."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, second_stage: SecondStage | None) -> None:
         self._database = database
+        self._second_stage = second_stage
 
     def collect(self) -> Iterator[Metric]:
         """The metrics."""
         trips = self._database.round_trips
         yield CounterMetricFamily("pagemind_database_round_trips", "Times this process waited for PostgreSQL.", value=trips)
+        if stage := self._second_stage:
+            ended = {("reranked",): stage.reranked, ("late",): stage.late, ("failed",): stage.failed}
+            yield counter("reranker", "Searches whose hits went to the reranker.", ["outcome"], ended)
 
 
-def process_metrics_text(database: Database) -> str:
+def process_metrics_text(database: Database, second_stage: SecondStage | None = None) -> str:
     """What this process has done, in the text format 0.0.4."""
     registry = CollectorRegistry()
-    registry.register(ProcessCollector(database))
+    registry.register(ProcessCollector(database, second_stage))
     return generate_latest(registry).decode()
