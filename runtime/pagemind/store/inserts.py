@@ -84,6 +84,7 @@ _KEEP_VECTORS = text(
 INSERT INTO passage_embeddings (tenant_id, passage_id, model, archive_id, embedding)
 SELECT p.tenant_id, p.id, :model, p.archive_id, i.vector
   FROM pg_temp.incoming_passages i JOIN passages p ON p.tenant_id = CAST(:tenant AS uuid) AND p.id = i.id
+ WHERE i.vector IS NOT NULL
 """
 )
 _SEEN = text(
@@ -106,10 +107,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class Vectors:
-    """The vectors of passages by a model, one each, as ``packed`` makes them."""
+    """The vectors of passages by a model, one each, as ``packed`` makes them; None for one that is to come later."""
 
     model: str
-    rows: Sequence[bytes]
+    rows: Sequence[bytes | None]
 
 
 async def insert_for_agent(database: Database, agent_id: UUID, passage: Passage) -> UUID | None:
