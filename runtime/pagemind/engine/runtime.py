@@ -29,6 +29,7 @@ from pagemind.engine.post import spoken
 from pagemind.engine.prompts import Prose
 from pagemind.engine.queue import Queue
 from pagemind.engine.salt import cache_salt
+from pagemind.engine.second_stage import SecondStage
 from pagemind.engine.serving import serving_of
 from pagemind.engine.window import open_window
 from pagemind.engine.worker import Worker
@@ -39,6 +40,7 @@ from pagemind.model.embedder import Embedder
 from pagemind.model.local.joining import Joined, join_local
 from pagemind.model.local.state import Tell
 from pagemind.model.reasoner import Reasoner
+from pagemind.model.reranker import Reranker, make_reranker
 from pagemind.records import Agent, Cause, Conversation, Input, Json, Message, Request, Run, RunState
 from pagemind.settings import Settings
 from pagemind.store import agents, conversations, messages, run_events, runs
@@ -84,10 +86,11 @@ class Runtime:
         *,
         reasoner: Reasoner | None = None,
         embedder: Embedder | None = None,
+        reranker: Reranker | None = None,
         work: bool = True,
         tell: Tell = log.info,
     ) -> Runtime:
-        """Open the store, find the reasoner, load the tools; the embedder loads behind. Raises PagemindError.
+        """Open the store, find the reasoner, load the tools; embedder and reranker load behind. Raises PagemindError.
 
         A configured local model server is launched first, unless it runs; ``tell`` hears how far it is, until this returns.
         """
@@ -96,6 +99,7 @@ class Runtime:
         try:
             if work and reasoner is None:
                 local = await join_local(settings, tell)
+            reranker = reranker or make_reranker(settings)
             embedders = Embedders(settings, embedder)
             serving, contradicted = await serving_of(database, settings, embedders, embedder)
             kernel = Kernel(
@@ -103,6 +107,7 @@ class Runtime:
                 database=database,
                 reasoner=reasoner or await find_reasoner(settings),
                 serving=serving,
+                second_stage=SecondStage(reranker) if reranker else None,
                 registry=load_tools([settings.content_folder / "tools", settings.home / "tools"]),
                 prose=Prose([settings.home / "prompts", settings.content_folder / "prompts"]),
                 cache_salt=cache_salt(settings),
@@ -118,6 +123,8 @@ class Runtime:
             tell(str(contradicted))
         if work:
             kernel.embedder.warm()
+        if work and reranker:
+            reranker.warm()
         return cls(kernel, embedders, work=work, local=local)
 
     async def for_tenant(self, tenant_id: UUID) -> Runtime:
@@ -154,6 +161,8 @@ class Runtime:
         if self._host:
             return
         await self._embedders.close()
+        if self.kernel.second_stage:
+            await self.kernel.second_stage.reranker.close()
         await self.kernel.reasoner.close()
         if self._local:
             await self._local.close()
