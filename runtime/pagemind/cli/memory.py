@@ -1,6 +1,7 @@
 """``pagemind memory``: look at an agent's memory and change it, also while a chat with it is open."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -83,6 +84,58 @@ def insert(
 ) -> None:
     """Put a text into the agent's archive."""
     launch(context, "memory_edits:insert", agent=agent, text=text, tags=tuple(tag or ()), source=source, as_json=as_json)
+
+
+@app.command("import")
+def import_(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FILE|FOLDER...", help="Text, Markdown, JSONL, PDF, code; or folders.")
+    ],
+    agent: Annotated[
+        str | None, typer.Option(metavar="AGENT", help="Into this agent's archive.", autocompletion=agent_names)
+    ] = None,
+    archive: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|ID", help="Into this archive; a new name makes one. With --agent the agent searches it, too."
+        ),
+    ] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A tag for every passage; may be repeated.")] = None,
+    chunk_tokens: Annotated[
+        int | None, typer.Option(min=16, max=8192, help="The longest piece, in the embedder's own tokens. [default: 240]")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What files without a mark are written in, not UTF-8.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read everything, tell what would come, store nothing.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Store nothing if anything is refused.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put files, or the files of folders, into an archive, in pieces that are found one by one.
+
+    A line of JSONL is an object with text (or content) and, if you like, tags, created_at, source and metadata; or a string.
+    Stop it anywhere and call it again: what is there already is not stored twice.
+
+    Examples:
+
+      pagemind memory import notes/ --agent assistant --tag notes
+
+      pagemind memory import facts.jsonl report.pdf --archive research --dry-run
+    """
+    launch(
+        context,
+        "memory_import:bring",
+        paths=paths,
+        agent=agent,
+        archive=archive,
+        tags=tuple(tag or ()),
+        chunk_tokens=chunk_tokens,
+        encoding=encoding,
+        dry_run=dry_run,
+        strict=strict,
+        as_json=as_json,
+    )
 
 
 @app.command()
