@@ -38,7 +38,7 @@ make_venv     = { [ -x $(1)/bin/python ] && $(1)/bin/python -c '$(NEWER)' && $(1
 	{ $(FIND_PYTHON); "$$python" -m venv --clear $(1) >&2 || { echo "$$python -m venv failed (Debian: apt install python3-venv)" >&2; exit 1; }; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install chat serve test lint fmt crash demo bench bench-faults bench-embedder bench-prefix bench-server bench-staleness fuzz-api up vllm vllm-cpu clean
+.PHONY: help install chat serve test lint fmt crash demo bench bench-faults bench-embedder bench-prefix bench-retrieval bench-server bench-staleness fuzz-api up vllm vllm-cpu clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):[^#]*## /\1	/' \
@@ -72,6 +72,9 @@ bench: $(INSTALLED) ## the runtime's own speed (JSON=figures.json)
 
 bench-server: $(INSTALLED) ## the server on a real socket, with a reasoner that takes no time (JSON=figures.json)
 	@exec $(PAGEMIND) bench-server $(FIGURES) $(ARGS)
+
+bench-retrieval: $(INSTALLED) ## what searches find, how fast, up to a million passages (DATA=folder of conversations, JSON=figures.json)
+	@exec $(PAGEMIND) bench-retrieval --data "$(if $(filter file,$(origin DATA)),../shared/data/locomo,$(DATA))" $(FIGURES) $(ARGS)
 
 bench-embedder: $(INSTALLED) ## the embedder at BGE-M3's shape, on a GPU where there is one (JSON=figures.json)
 	@exec $(PAGEMIND) bench-embedder $(FIGURES) $(ARGS)

@@ -9,7 +9,6 @@ import pytest
 from pagemind.engine.runtime import Runtime
 from pagemind.settings import Settings
 from pagemind.testing.locomo.figures import AT
-from pagemind.testing.locomo.recall import recall
 from pagemind.testing.locomo.talk import read_talk
 from pagemind.testing.locomo.trial import Progress, Trial
 
@@ -57,11 +56,3 @@ async def test_the_data_set_itself_is_paged_and_asked_about(settings: Settings, 
     assert len(figures["context_tokens"]) == figures["steps"] == len(report.steps)
     assert all(len(each.bare) <= max(AT) for each in report.answered)
     assert all(step.stages["persist"] > 0 for step in report.steps)
-
-
-async def test_search_alone_finds_the_evidence_of_obvious_questions(settings: Settings, tmp_path: Path) -> None:
-    talk = read_talk(written(tmp_path, turns=40))
-    async with await Runtime.open(settings, work=False) as runtime:
-        found = await recall(runtime, talk, "talk")
-    assert len(found) >= 2
-    assert all(len(shares) == len(AT) and shares[0] == 1.0 for shares in found)

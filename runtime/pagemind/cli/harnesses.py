@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +15,19 @@ from pagemind.cli.options import settings_of
 Figures = Annotated[Path | None, typer.Option(help="Also write the figures to this file, as one JSON object.")]
 
 
+class Only(StrEnum):
+    """The parts of `bench-retrieval`."""
+
+    recall = "recall"
+    speed = "speed"
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the app."""
     app.command(rich_help_panel="Measure")(bench)
     app.command(rich_help_panel="Measure")(bench_embedder)
     app.command("bench-faults", rich_help_panel="Measure")(bench_faults)
+    app.command("bench-retrieval", rich_help_panel="Measure")(bench_retrieval)
     app.command("bench-server", rich_help_panel="Measure")(bench_server)
     app.command("serve-stub", hidden=True)(serve_stub)
     app.command("bench-prefix", rich_help_panel="Measure")(bench_prefix)
@@ -71,6 +80,27 @@ def bench(
     """
     module = importlib.import_module("pagemind.cli.bench")
     raise typer.Exit(module.bench(quick=quick, figures=figures))
+
+
+def bench_retrieval(
+    context: typer.Context,
+    data: Annotated[
+        Path | None, typer.Option(help="A folder of conversations of the LoCoMo data set, or one file.", metavar="FOLDER")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="As little as shows that it works.")] = False,
+    sizes: Annotated[str | None, typer.Option(help="Passages of the archives, such as 1000,100000.", metavar="N,N")] = None,
+    only: Annotated[Only | None, typer.Option(help="One part of it.")] = None,
+    figures: Figures = None,
+) -> None:
+    """Measure what searches find (evidence recall on long conversations, with baselines and without each ingredient), how many
+    of the nearest passages, how fast in archives up to a million, how fast passages come in, and what they take.
+
+    In a home folder that is gone afterwards; only the vectors of 100,000 generated texts are kept for the next time, under
+    cache/bench-retrieval in the configured one. Half an hour and more on two cores. Without conversations that part is skipped.
+    """
+    module = importlib.import_module("pagemind.cli.bench_retrieval")
+    arguments = {"data": data, "quick": quick, "sizes": sizes, "only": only and only.value, "figures": figures}
+    raise typer.Exit(module.bench_retrieval(settings_of(context), **arguments))
 
 
 def bench_server(
