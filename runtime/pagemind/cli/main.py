@@ -8,7 +8,7 @@ import typer
 from typer.main import get_command
 
 from pagemind import __version__
-from pagemind.cli import definitions, embedders, harnesses, importing, keys, memory, serving
+from pagemind.cli import definitions, embedders, harnesses, importing, keys, memory, memory_importing, serving
 from pagemind.cli.completion import agent_names
 from pagemind.cli.groups import ChatByDefault
 from pagemind.cli.launch import launch
@@ -25,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+memory_importing.register(memory.app)
 app.add_typer(memory.app, name="memory")
 app.add_typer(importing.app, name="import")
 app.add_typer(keys.app, name="keys")
