@@ -81,7 +81,7 @@ async def test_a_pooled_connection_forgets_the_tenant(database: Database, agent:
 async def test_every_table_forces_row_level_security(database: Database) -> None:
     async with database.transaction() as session:
         rows = (await session.execute(TABLES)).all()
-    assert len(rows) == 31
+    assert len(rows) == 32
     assert [name for name, enabled, forced in rows if not (enabled and forced)] == []
 
 

@@ -3,6 +3,7 @@
 from pagemind.records.access import AgentIdentity, ApiKey, BlockIdentity, Identity, Scope, Tenancy
 from pagemind.records.agents import Agent, Tenant
 from pagemind.records.base import Json, now
+from pagemind.records.collections import SearchCollection
 from pagemind.records.conversations import Conversation, Message, Role
 from pagemind.records.edits import Append, Edit, Insert, Replace, Revert, Rewrite, edit_to_json
 from pagemind.records.files import (
@@ -119,6 +120,7 @@ __all__ = [
     "RunEvent",
     "RunState",
     "Scope",
+    "SearchCollection",
     "Segments",
     "Shelf",
     "Step",

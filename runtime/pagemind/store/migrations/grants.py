@@ -29,6 +29,7 @@ GRANTS = {
     # A message's words stand for good; only its place and its cost are found later.
     "messages": "SELECT, INSERT, UPDATE (seq, step_id, tokens, status, stamped, created_at)",
     "message_embeddings": MOVES,
+    "search_collections": MOVES,
     "embedding_models": MOVES,
     "unembedded": MOVES,
     "runs": CHANGES,

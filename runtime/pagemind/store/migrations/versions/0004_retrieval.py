@@ -45,6 +45,21 @@ UPDATE message_embeddings e SET conversation_id = m.conversation_id
   FROM messages m WHERE m.tenant_id = e.tenant_id AND m.id = e.message_id;
 ALTER TABLE message_embeddings ALTER COLUMN conversation_id SET NOT NULL;
 
+CREATE INDEX passage_embeddings_archive ON passage_embeddings (tenant_id, archive_id, model);
+CREATE INDEX message_embeddings_conversation ON message_embeddings (tenant_id, conversation_id, model);
+
+CREATE TABLE search_collections (
+    tenant_id uuid NOT NULL REFERENCES tenants (id) DEFERRABLE INITIALLY DEFERRED,
+    id uuid NOT NULL,
+    kind varchar NOT NULL CHECK (kind IN ('passage', 'message')),
+    rows integer NOT NULL,
+    shares jsonb NOT NULL,
+    words_ready boolean NOT NULL,
+    models jsonb NOT NULL,
+    surveyed_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+
 CREATE TABLE embedding_models (
     tenant_id uuid NOT NULL REFERENCES tenants (id) DEFERRABLE INITIALLY DEFERRED,
     model varchar NOT NULL CHECK (model <> ''),
@@ -123,7 +138,7 @@ END $$""",
     ),
 )
 
-OWNED: tuple[str, ...] = ("embedding_models", "unembedded")
+OWNED: tuple[str, ...] = ("search_collections", "embedding_models", "unembedded")
 
 # Without a tenant the setting is NULL, or '' once a transaction of the connection has set it: both see no rows.
 MINE = "tenant_id = nullif(current_setting('app.tenant', true), '')::uuid"
