@@ -513,6 +513,12 @@ class UnknownEmbedder(UsageError):
     code = "unknown_embedder"
 
 
+class NoQueries(UsageError):
+    """There is nothing to compare by: no agent has searched, and there is no passage. Fix: give a file with --queries FILE."""
+
+    code = "no_queries"
+
+
 class BadEmbedderURL(UsageError):
     """The URL of an embedder begins with http:// or https:// and has no password or query in it, since it is stored.
     Fix: give the server's base URL; the key goes into PAGEMIND_EMBEDDER_API_KEY."""
