@@ -10,7 +10,7 @@ import pytest
 from pagemind.engine.laying import queue_all
 from pagemind.errors import StoreConflict
 from pagemind.memory.ranking import Asked, ranked
-from pagemind.records import Filters, Message, MessageHit, Run, now
+from pagemind.records import Filters, Message, MessageHit, Role, Run, now
 from pagemind.store import conversations, embedding_models, embeddings, history, messages, vector_walks
 from pagemind.store.database import Database
 
@@ -88,7 +88,8 @@ async def test_messages_are_found_by_meaning(database: Database, run: Run, talk:
         await embeddings.put(session, MODEL, "message", vectors)
     hits = await search(database, run, "teeth", vector=[0.6, 0.8], model=MODEL)
     assert [(hit.seq, round(hit.scores["vector"], 2)) for hit in hits] == [(3, 0.8), (1, 0.6)]
-    assert hits[0].score == pytest.approx(1.0)
+    # Its own 1, and a fifth of what the first says, which stands two before it.
+    assert hits[0].score == pytest.approx(1 + 0.2 * 0.75, abs=1e-3)
 
 
 async def test_a_hit_says_whether_it_stands_in_the_window(database: Database, run: Run, talk: list[Message]) -> None:
@@ -135,3 +136,23 @@ async def test_a_very_long_message_is_stored_whole(
     async with database.transaction() as session:
         (kept,) = await messages.history(session, run.conversation_id)
     assert kept.content == text
+
+
+async def test_what_stands_beside_a_hit_comes_with_it_and_scores_as_if_it_had_been_found(
+    database: Database, run: Run, talk: list[Message]
+) -> None:
+    vectors = {message.id: [1.0 / number, 1 - 1.0 / number] for number, message in enumerate(talk, start=1)}
+    async with database.transaction() as session:
+        await embeddings.put(session, MODEL, "message", vectors)
+        asked = {"query": "Porto dancing tomorrow", "vector": [0.6, 0.8], "model": MODEL}
+        everything = await messages.candidates(session, run.conversation_id, **asked)  # pyright: ignore[reportArgumentType]
+        few = await messages.candidates(session, run.conversation_id, **asked, pool=1)  # pyright: ignore[reportArgumentType]
+    scores = {hit.id: {name: round(value, 6) for name, value in hit.scores.items()} for hit in everything}
+    assert len(few) > 2
+    assert {hit.id: {name: round(value, 6) for name, value in hit.scores.items()} for hit in few} == {
+        hit.id: scores[hit.id] for hit in few
+    }
+    spoken = [message.id for message in talk if message.role in (Role.user, Role.assistant) and message.content]
+    for hit in everything:
+        at = spoken.index(hit.id)
+        assert hit.around == {offset: spoken[at + offset] for offset in (-3, -2, -1, 1, 2, 3) if 0 <= at + offset < len(spoken)}

@@ -101,8 +101,9 @@ def ranked(candidates: Sequence[Hit], asked: Asked) -> Iterator[Hit]:
 
 
 def score_of(hit: Hit, among: Among[Hit], asked: Asked) -> float:
-    """The hit's score: what it says for itself and what its neighbours lend it, times its boosts."""
-    return (among.own[hit.id] + lent(hit, among, asked)) * math.prod(boosts_of(hit, among, asked).values())
+    """The hit's score: what it says for itself and what its neighbours lend it, times its boosts; 0 where it says nothing."""
+    own = among.own[hit.id]
+    return (own + lent(hit, among, asked)) * math.prod(boosts_of(hit, among, asked).values()) if own > 0 else 0.0
 
 
 def explained(hit: Hit, score: float, ranks: Mapping[str, Mapping[UUID, int]], among: Among[Hit], asked: Asked) -> Hit:

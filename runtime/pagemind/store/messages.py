@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -14,25 +15,31 @@ from sqlmodel import col
 from pagemind.records import Message, MessageHit, Role
 from pagemind.records.search import NOTHING_FILTERED, Filters
 from pagemind.store.driver import rows
-from pagemind.store.hybrid import raw_scores, vector_text
-from pagemind.store.narrowing import of_messages
+from pagemind.store.hybrid import rarest, raw_scores, vector_text
+from pagemind.store.narrowing import Conditions, of_messages
+from pagemind.store.neighbours import neighbours
 from pagemind.store.search import Wanted, search
 from pagemind.store.spaces import MESSAGES, Scope
 from pagemind.store.terms import terms_of
 
+SEEDS = 20
+"""So many of the best by each signal bring their neighbours."""
 PLACE = re.compile(r"\s*#(\d{1,9})(?:\s*(?:-|–|\.\.)\s*#?(\d{1,9}))?\s*")
 
 _SCOPE = "FROM {table} {row} WHERE {row}.conversation_id = ANY (%(conversations)s::uuid[])"
 _WHERE = " WHERE m.conversation_id = ANY (%(conversations)s::uuid[]) AND "
-_HIT = """SELECT m.id, m.conversation_id, m.seq, m.role, m.content, m.created_at, m.tokens,
+_HIT = """m.id, m.conversation_id, m.seq, m.role, m.content, m.created_at, m.tokens,
        m.seq >= c.resident_from OR c.kept @> jsonb_build_array(jsonb_build_object('seq', m.seq)) AS resident"""
 _FROM = """
       JOIN conversations c ON c.tenant_id = m.tenant_id AND c.id = m.conversation_id
 """
-_FOUND = f"{_HIT}, b.words AS by_words, b.cosine FROM best b JOIN messages m ON m.id = b.id {_FROM} ORDER BY m.seq"
+_FOUND = f"""
+SELECT {_HIT}, b.words AS by_words, b.cosine, (SELECT to_jsonb(x) FROM extent x) AS extent
+  FROM best b JOIN messages m ON m.id = b.id {_FROM} ORDER BY m.seq
+"""  # noqa: S608 - constants of this module
 _PLACES = f"""
-{_HIT} FROM messages m {_FROM} {_WHERE} m.seq BETWEEN %(first)s AND %(last)s ORDER BY m.seq LIMIT %(pool)s
-"""
+SELECT {_HIT} FROM messages m {_FROM} {_WHERE} m.seq BETWEEN %(first)s AND %(last)s ORDER BY m.seq LIMIT %(pool)s
+"""  # noqa: S608 - constants of this module
 
 
 async def history(
@@ -136,8 +143,9 @@ async def candidates(
     filters: Filters = NOTHING_FILTERED,
     pool: int = 100,
 ) -> list[MessageHit]:
-    """The best ``pool`` messages by words and the best by meaning, with raw ``scores`` and ``score`` 0; fuse them next.
+    """The best ``pool`` messages by words and the best by meaning, with raw ``scores`` and ``score`` 0; rank them next.
 
+    What stands next to the ``SEEDS`` best by each comes, too, and ``around`` names the neighbours of all.
     ``scores`` has ``words`` (BM25) and ``vector`` (cosine; only where ``vector`` and ``model`` are given and the message has
     its vector). A query ``#12`` or ``#12-#20`` looks up by place instead, in order, with ``scores`` ``{"place": 1}``.
     Without a query they are the newest. Of the filters, ``roles``, times and ``identity_ids`` (the senders) count.
@@ -150,11 +158,36 @@ async def candidates(
         return [message_hit(row, {"place": 1.0}) for row in found]
     narrow = of_messages(filters)
     if not query.strip():
-        newest = f"{_HIT} FROM messages m {_FROM} {_WHERE} {narrow.sql} ORDER BY m.seq DESC LIMIT %(pool)s"
+        newest = f"SELECT {_HIT} FROM messages m {_FROM} {_WHERE} {narrow.sql} ORDER BY m.seq DESC LIMIT %(pool)s"  # noqa: S608
         return [message_hit(row, {"place": 1.0}) for row in await rows(session, newest, {**scope, **narrow.values})]
-    wanted = Wanted(await terms_of(session, query), vector_text(vector), model, pool)
-    found = await search(session, MESSAGES, Scope(_SCOPE, {"conversations": ids}), narrow, wanted, _FOUND)
-    return [message_hit(row, raw_scores(row.by_words, row.cosine)) for row in found]
+    everything = Scope(_SCOPE, {"conversations": ids})
+    terms = await rarest(session, MESSAGES, everything, narrow, await terms_of(session, query))
+    wanted = Wanted(terms, vector_text(vector), model, pool)
+    found = await search(session, MESSAGES, everything, narrow, wanted, _FOUND)
+    return await with_neighbours(session, narrow, wanted, found) if found else []
+
+
+async def with_neighbours(
+    session: AsyncSession, narrow: Conditions, wanted: Wanted, found: Sequence[Row[Any]]
+) -> list[MessageHit]:
+    """What was found and what stands next to the best of it, each with its neighbours."""
+    by_words = sorted((row for row in found if row.by_words > 0), key=lambda row: -row.by_words)
+    by_meaning = sorted((row for row in found if row.cosine is not None), key=lambda row: -row.cosine)
+    seeds = {row.id for row in (*by_words[:SEEDS], *by_meaning[:SEEDS])}
+    hits = {row.id: message_hit(row, raw_scores(row.by_words, row.cosine)) for row in found}
+    beside = await neighbours(session, narrow, wanted, found[0].extent, list(hits), list(seeds), hit=_HIT, joins=_FROM)
+    for row in beside:
+        if row.fresh:
+            hits[row.id] = message_hit(row, raw_scores(row.by_words, row.cosine))
+    return [replace(hits[row.of], around=around_of(row)) for row in beside]
+
+
+def around_of(row: Row[Any]) -> dict[int, UUID]:
+    """The ids of its neighbours, by how far before or after it they stand."""
+    earlier: list[UUID] = row.earlier
+    later: list[UUID] = row.later
+    before = {-distance: message_id for distance, message_id in enumerate(earlier, start=1)}
+    return {**before, **dict(enumerate(later, start=1))}
 
 
 def asked_places(query: str) -> tuple[int, int] | None:
