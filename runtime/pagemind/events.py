@@ -91,7 +91,8 @@ class Replied:
 class ToolReturned:
     """A tool call and its return.
 
-    ``effect`` is a few words for people, such as ``human +1 line`` or ``3 hits``; ``recalled`` lists what a search paged in.
+    ``effect`` is a few words for people, such as ``human +1 line`` or ``3 hits``; ``recalled`` lists what a search paged in,
+    ``missed`` what came near it, each as ``memory.telling`` has it, and ``notes`` say what it made of the query.
     """
 
     call_id: str
@@ -102,6 +103,8 @@ class ToolReturned:
     milliseconds: float
     effect: str = ""
     recalled: tuple[dict[str, Any], ...] = field(default=())
+    missed: tuple[dict[str, Any], ...] = field(default=())
+    notes: tuple[str, ...] = ()
     message_id: UUID | None = None
     step_id: UUID | None = None
     at: str = ""
@@ -233,7 +236,7 @@ def from_json(data: dict[str, Any]) -> Event:
     for name in ("run_id", "message_id", "step_id"):
         if fields.get(name) is not None:
             fields[name] = UUID(fields[name])
-    for name in ("recalled", "calls"):
+    for name in ("recalled", "missed", "notes", "calls"):
         if name in fields:
             fields[name] = tuple(fields[name])
     return event_type(**fields)

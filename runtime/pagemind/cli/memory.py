@@ -1,18 +1,19 @@
 """``pagemind memory``: look at an agent's memory and change it, also while a chat with it is open."""
 
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pagemind.cli.completion import agent_names
 from pagemind.cli.launch import launch
+from pagemind.cli.origins import Origin
 
 app = typer.Typer(help="An agent's memory: blocks, archive, conversation.", no_args_is_help=True)
 
 AgentName = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name.", autocompletion=agent_names)]
 Label = Annotated[str, typer.Argument(metavar="BLOCK", help="The block's label, such as human.")]
+PassageId = Annotated[str, typer.Argument(metavar="PASSAGE", help="Its id, or how that begins: search --explain shows it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -54,23 +55,38 @@ def search(
     agent: AgentName,
     query: Annotated[str, typer.Argument(help="Words, a question, or #12 or #12-#20 for messages by number.")],
     limit: Annotated[int, typer.Option(min=1, max=100, help="At most so many of each kind.")] = 10,
-    tag: Annotated[list[str] | None, typer.Option(help="Only passages with this tag; may be repeated.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Only passages with this tag, or another that is given.")] = None,
+    all_tags: Annotated[list[str] | None, typer.Option(help="Only passages with this tag and the others given so.")] = None,
     after: Annotated[datetime | None, typer.Option(help="Only what is newer.")] = None,
     before: Annotated[datetime | None, typer.Option(help="Only what is older.")] = None,
+    role: Annotated[list[str] | None, typer.Option(help="Only messages by: user, assistant, tool, ...")] = None,
+    source: Annotated[list[str] | None, typer.Option(help="Only passages that came from there.")] = None,
+    origin: Annotated[list[Origin] | None, typer.Option(help="Only passages that are vouched for so.")] = None,
+    trust: Annotated[float, typer.Option(min=0, max=1, help="Only passages that are trusted so far.")] = 0.0,
+    min_similarity: Annotated[float | None, typer.Option(min=0, max=1, help="The least cosine with the query.")] = None,
+    decay: Annotated[str | None, typer.Option(metavar="KIND:TIME", help="linear:90d, half-life:30d or none.")] = None,
+    diversity: Annotated[float | None, typer.Option(min=0, max=1, help="0: by score alone; 1: by difference.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say why each was found, and what came near.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Search the archive and the conversation, and say how each hit scored."""
-    launch(
-        context,
-        "memory_views:search",
-        agent=agent,
-        query=query,
-        limit=limit,
-        tags=tuple(tag or ()),
-        after=after,
-        before=before,
-        as_json=as_json,
-    )
+    """Search the archive and the conversation. How it is weighed the agent's file says, and what is given here."""
+    given = {
+        "limit": limit,
+        "tags": tuple(tag or ()),
+        "all_tags": tuple(all_tags or ()),
+        "after": after,
+        "before": before,
+        "roles": tuple(role or ()),
+        "sources": tuple(source or ()),
+        "origins": tuple(each.value for each in origin or ()),
+        "trust": trust,
+        "min_similarity": min_similarity,
+        "decay": decay,
+        "diversity": diversity,
+        "explain": explain,
+        "as_json": as_json,
+    }
+    launch(context, "searches:search", agent=agent, query=query, given=given)
 
 
 @app.command()
@@ -80,62 +96,33 @@ def insert(
     text: Annotated[str | None, typer.Argument(help="The text; without it, standard input, one passage a paragraph.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="A tag; may be repeated.")] = None,
     source: Annotated[str | None, typer.Option(help="Where it comes from.")] = None,
+    expires: Annotated[str | None, typer.Option(metavar="TIME", help="From when on no search brings it.")] = None,
+    review: Annotated[str | None, typer.Option(metavar="TIME", help="From when on it counts for less.")] = None,
+    confidence: Annotated[float | None, typer.Option(min=0, max=1, help="How far it is trusted.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put a text into the agent's archive."""
-    launch(context, "memory_edits:insert", agent=agent, text=text, tags=tuple(tag or ()), source=source, as_json=as_json)
+    """Put a text into the agent's archive, unless it is there. TIME is a date, or 12h, 30d, 6w, 3m, 1y from now."""
+    given = {"tags": tuple(tag or ()), "expires": expires, "review": review, "confidence": confidence}
+    launch(context, "memory_edits:insert", agent=agent, text=text, source=source, as_json=as_json, given=given)
 
 
-@app.command("import")
-def import_(
+@app.command()
+def confirm(
     context: typer.Context,
-    paths: Annotated[
-        list[Path], typer.Argument(metavar="FILE|FOLDER...", help="Text, Markdown, JSONL, PDF, code; or folders.")
-    ],
-    agent: Annotated[
-        str | None, typer.Option(metavar="AGENT", help="Into this agent's archive.", autocompletion=agent_names)
-    ] = None,
-    archive: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|ID", help="Into this archive; a new name makes one. With --agent the agent searches it, too."
-        ),
-    ] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="A tag for every passage; may be repeated.")] = None,
-    chunk_tokens: Annotated[
-        int | None, typer.Option(min=16, max=8192, help="The longest piece, in the embedder's own tokens. [default: 240]")
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What files without a mark are written in, not UTF-8.")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read everything, tell what would come, store nothing.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Store nothing if anything is refused.")] = False,
+    agent: AgentName,
+    passage: PassageId,
+    review: Annotated[str | None, typer.Option(metavar="TIME", help="When to ask again; without it, never.")] = None,
+    confidence: Annotated[float | None, typer.Option(min=0, max=1, help="How far it is trusted from now on.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put files, or the files of folders, into an archive, in pieces that are found one by one.
+    """Vouch for a passage: it is stated by you from now on."""
+    launch(context, "memory_edits:confirm", agent=agent, passage=passage, review=review, confidence=confidence, as_json=as_json)
 
-    A line of JSONL is an object with text (or content) and, if you like, tags, created_at, source and metadata; or a string.
-    Stop it anywhere and call it again: what is there already is not stored twice.
 
-    Examples:
-
-      pagemind memory import notes/ --agent assistant --tag notes
-
-      pagemind memory import facts.jsonl report.pdf --archive research --dry-run
-    """
-    launch(
-        context,
-        "memory_import:bring",
-        paths=paths,
-        agent=agent,
-        archive=archive,
-        tags=tuple(tag or ()),
-        chunk_tokens=chunk_tokens,
-        encoding=encoding,
-        dry_run=dry_run,
-        strict=strict,
-        as_json=as_json,
-    )
+@app.command()
+def forget(context: typer.Context, agent: AgentName, passage: PassageId, as_json: AsJson = False) -> None:
+    """Take a passage out of every search. Its row stays."""
+    launch(context, "memory_edits:forget", agent=agent, passage=passage, as_json=as_json)
 
 
 @app.command()

@@ -1,19 +1,14 @@
-"""``pagemind memory blocks|history|search|stats``: looking at what an agent remembers."""
+"""``pagemind memory blocks|history|stats``: looking at what an agent remembers."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from datetime import datetime
 from typing import Any
-
-from rich.text import Text
 
 from pagemind.cli import views
 from pagemind.cli.output import print_json, printer
 from pagemind.cli.window import as_values
 from pagemind.engine.runtime import Runtime
 from pagemind.errors import UnknownBlock
-from pagemind.records import Filters
 from pagemind.records.agents import Agent
 from pagemind.records.memory import Block
 from pagemind.settings import Settings
@@ -40,34 +35,6 @@ async def history(settings: Settings, *, agent: str, label: str, as_json: bool) 
         print_json([revision.model_dump(include=kept) for revision in revisions])
     else:
         printer().print(views.history_view(revisions))
-
-
-async def search(
-    settings: Settings,
-    *,
-    agent: str,
-    query: str,
-    limit: int,
-    tags: tuple[str, ...],
-    after: datetime | None,
-    before: datetime | None,
-    as_json: bool,
-) -> None:
-    """Print what the archive and the newest conversation hold on the query, with scores."""
-    after, before = _aware(after), _aware(before)
-    async with await Runtime.open(settings, work=False) as runtime:
-        found = await runtime.agent(agent)
-        conversation = await runtime.conversation(found)
-        filters = Filters(tags=tags, after=after, before=before)
-        passages = await runtime.memory.search_archive(found, query, filters=filters, limit=limit)
-        messages = await runtime.memory.search_conversation(conversation.id, query, filters=filters, limit=limit)
-    if as_json:
-        print_json({"passages": [asdict(hit) for hit in passages], "messages": [asdict(hit) for hit in messages]})
-        return
-    console = printer()
-    console.print(Text("Archive", style="bold"), views.passages_table(passages), sep="\n")
-    if not tags:  # tags are of passages only
-        console.print(Text("Conversation", style="bold"), views.messages_table(messages), sep="\n")
 
 
 async def stats(settings: Settings, *, agent: str, as_json: bool) -> None:
@@ -108,7 +75,3 @@ def block_values(block: Block) -> dict[str, Any]:
     """The block as JSON values."""
     kept = {"id", "label", "value", "description", "limit_chars", "read_only", "owner", "revision", "updated_at"}
     return block.model_dump(include=kept)
-
-
-def _aware(when: datetime | None) -> datetime | None:
-    return when.astimezone() if when is not None and when.tzinfo is None else when

@@ -78,7 +78,7 @@ _ALL = (
     SlashCommand("undo", "BLOCK", "take back a block's last change", slash_memory.undo, _labels),
     SlashCommand("context", "[history]", "the context window by segment, or its epochs", slash_memory.context, _looks),
     SlashCommand("search", "QUERY", "search archive and conversation", slash_memory.search),
-    SlashCommand("why", "", "how each item that the newest reply recalled scored", slash_memory.why),
+    SlashCommand("why", "", "what the newest reply looked up, how it was found, and what came near", slash_memory.why),
     SlashCommand("compact", "", "page the oldest messages out now", slash_talk.compact),
     SlashCommand("export", "[FOLDER]", "write the conversation as Markdown and the agent as YAML", slash_talk.export),
     SlashCommand("doctor", "", "check everything and say how to mend it", slash_talk.doctor),

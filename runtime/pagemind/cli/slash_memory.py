@@ -6,6 +6,7 @@ from rich.text import Text
 
 from pagemind.cli import views
 from pagemind.cli.epochs import history_view
+from pagemind.cli.explaining import searches_view
 from pagemind.cli.memory_edits import edit_words
 from pagemind.cli.screen import Screen
 from pagemind.cli.session import Session
@@ -88,5 +89,5 @@ async def search(session: Session, screen: Screen, words: str) -> None:
 
 
 async def why(session: Session, screen: Screen, words: str) -> None:
-    """``/why``: how each recalled item scored."""
-    await screen.show(views.recalled_table(await session.runtime.last_recall(session.conversation.id)))
+    """``/why``: what the searches of the newest reply found, why, and what came near."""
+    await screen.show(searches_view(await session.runtime.last_searches(session.conversation.id)))

@@ -105,20 +105,6 @@ def messages_table(hits: Sequence[MessageHit]) -> RenderableType:
     return table(*columns, rows=rows) if rows else Text("Nothing in the conversation.")
 
 
-def recalled_table(items: Sequence[dict[str, Any]]) -> RenderableType:
-    """What the newest run recalled, and how each item scored (``/why``)."""
-    if not items:
-        return Text("The newest reply recalled nothing: it was made from what stands in the window.")
-    rows: list[Sequence[RenderableType]] = []
-    for item in items:
-        scores: dict[str, Any] = item.get("scores") or {}
-        name = str(item.get("id") if item.get("kind") == "message" else item.get("source") or "passage")
-        text = str(item.get("text") or item.get("content") or "")
-        figures = [figure(item.get("score")), score(scores, "words"), score(scores, "vector")]
-        rows.append([Text(one_line(name, 30)), *figures, Text(one_line(text, 200))])
-    return table("item", "#score", "#words", "#vector", "text", rows=rows)
-
-
 def conversations_table(conversations: Sequence[Conversation], current: Conversation | None) -> RenderableType:
     """The conversations, newest first, numbered as ``/resume`` takes them."""
     rows: list[Sequence[RenderableType]] = []

@@ -77,13 +77,19 @@ async def one(
     job: Job, kernel: Kernel, intent: Intent, index: int, call: ReadyCall, effects: Effects, done: dict[int, CallResult]
 ) -> CallResult:
     """Run one call of the reply, the one at ``index``."""
-    effects.effect, before = "", len(effects.recalled)
+    effects.effect, before = "", (len(effects.recalled), len(effects.missed), len(effects.notes))
     if call.spec.effect == "transactional":
         result = await inside(job, kernel, call, effects)
     else:
         result = done[index] if index in done else await outside(job, kernel, intent, index, call, effects)
         done[index] = result
-    return replace(result, effect=effects.effect or result.effect, recalled=tuple(effects.recalled[before:]))
+    return replace(
+        result,
+        effect=effects.effect or result.effect,
+        recalled=tuple(effects.recalled[before[0] :]),
+        missed=tuple(effects.missed[before[1] :]),
+        notes=tuple(effects.notes[before[2] :]),
+    )
 
 
 async def inside(job: Job, kernel: Kernel, call: ReadyCall, effects: Effects) -> CallResult:

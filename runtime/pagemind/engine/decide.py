@@ -121,6 +121,7 @@ async def drafted(job: Job, kernel: Kernel, view: View, answer: Answer, done: di
         author=f"agent:{view.agent.name}",
         edits=effects.edits,
         passages=effects.passages,
+        retold=effects.retold,
         vectors=effects.vectors,
         files=effects.files,
         shapes=effects.shapes,

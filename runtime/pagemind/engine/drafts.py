@@ -287,6 +287,8 @@ def tool_event(each: Returned, message: Message) -> ToolReturned:
         milliseconds=each.result.milliseconds,
         effect=each.result.effect,
         recalled=each.result.recalled,
+        missed=each.result.missed,
+        notes=each.result.notes,
         message_id=message.id,
         step_id=message.step_id,
         at=message.created_at.isoformat(),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from pagemind.engine import files
@@ -18,6 +17,7 @@ from pagemind.errors import BadArgument, BlockFull, BlockReadOnly, BlockTaken, T
 from pagemind.memory.blocks import apply_edit
 from pagemind.memory.duplicates import gist
 from pagemind.memory.faulting import faults
+from pagemind.memory.telling import told
 from pagemind.records import (
     Archived,
     Block,
@@ -28,6 +28,7 @@ from pagemind.records import (
     FilesOpened,
     Filters,
     Found,
+    Json,
     MessageHit,
     Origin,
     Owner,
@@ -103,7 +104,9 @@ class Effects:
     """Of the passages, by the model that made them: another one may serve by the time they are stored."""
     retold: dict[UUID, Passage] = field(default_factory=dict[UUID, Passage])
     """What was to be stored and stands already, by the id of what stands."""
-    recalled: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    recalled: list[Json] = field(default_factory=list[Json])
+    missed: list[Json] = field(default_factory=list[Json])
+    notes: list[str] = field(default_factory=list[str])
     faults: list[PageFault] = field(default_factory=list[PageFault])
     files: list[FileChange] = field(default_factory=list[FileChange])
     shapes: list[BlockShape] = field(default_factory=list[BlockShape])
@@ -230,9 +233,9 @@ class Effects:
     ) -> Found[PassageHit]:
         """Passages by words and by meaning, the best first."""
         filters = Filters(tags=tuple(tags), all_tags=all_tags, after=after, before=before)
-        hits = await recall_passages(self.kernel, self.job.agent_id, self._search(query, filters, top_k))
-        self.recalled += [{"kind": "passage", "id": str(h.id), "text": h.text, "score": h.score, **_why(h)} for h in hits]
-        return hits
+        found = await recall_passages(self.kernel, self.job.agent_id, self._search(query, filters, top_k))
+        self._tell(found)
+        return found
 
     async def search_conversation(
         self,
@@ -245,13 +248,10 @@ class Effects:
     ) -> Found[MessageHit]:
         """Messages of this conversation by words and by meaning, the best first; this run's own input is left out."""
         search = self._search(query, Filters(roles=tuple(roles), after=after, before=before), limit)
-        hits = await recall_messages(self.kernel, self.job.conversation_id, search, before_seq=self._run_began())
-        self.recalled += [
-            {"kind": "message", "id": f"#{h.seq}", "text": h.content, "score": h.score, "resident": h.resident, **_why(h)}
-            for h in hits
-        ]
-        self.faults += await self._page_faults(faults(hits))
-        return hits
+        found = await recall_messages(self.kernel, self.job.conversation_id, search, before_seq=self._run_began())
+        self._tell(found)
+        self.faults += await self._page_faults(faults(found))
+        return found
 
     async def open_files(self, requests: Sequence[FileRequest], *, close_others: bool = False) -> FilesOpened:
         """Put files into the window from the next epoch on; what they show is told at once. A ToolRefusal says why not."""
@@ -300,6 +300,12 @@ class Effects:
                 return block.model_copy(update={"value": self._values.get(block.id, block.value)})
         raise UnknownBlock(label=label, known=", ".join(self.labels()) or "none: this agent has no blocks")
 
+    def _tell(self, found: Found[PassageHit] | Found[MessageHit]) -> None:
+        """Keep what a search brought, what came near, and what it made of the query, for the event of its call."""
+        self.recalled += map(told, found.hits)
+        self.missed += map(told, found.near_misses)
+        self.notes += [*found.notes, f"{found.seconds * 1000:.1f} ms"]
+
     def _search(self, query: str, filters: Filters, limit: int) -> Search:
         """The search, by the agent's own policy."""
         return Search(query, filters, search_policy(self.view.agent), limit)
@@ -343,7 +349,3 @@ def _identity_in(sender: str | None) -> UUID | None:
         return UUID((sender or "").removeprefix("identity-"))
     except ValueError:
         return None
-
-
-def _why(hit: PassageHit | MessageHit) -> dict[str, Any]:
-    return {"scores": hit.scores}

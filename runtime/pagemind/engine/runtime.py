@@ -34,7 +34,7 @@ from pagemind.engine.serving import serving_of
 from pagemind.engine.window import open_window
 from pagemind.engine.worker import Worker
 from pagemind.errors import RunFailed
-from pagemind.events import Compacted, Event, Replied, RunEnded
+from pagemind.events import Compacted, Event, Replied, RunEnded, ToolReturned, from_json
 from pagemind.model.discover import find_reasoner
 from pagemind.model.embedder import Embedder
 from pagemind.model.local.joining import Joined, join_local
@@ -346,13 +346,13 @@ class Runtime:
         self.worker.cancel(run_id)
         self.worker.wake()
 
-    async def last_recall(self, conversation_id: UUID) -> list[Json]:
-        """What the newest run of the conversation recalled, each item with its scores; empty if it searched nothing."""
+    async def last_searches(self, conversation_id: UUID) -> list[ToolReturned]:
+        """The searches of the newest run of the conversation, each with what it found and why."""
         async with self.kernel.database.transaction() as session:
-            for run in await runs.recent(session, conversation_id=conversation_id, limit=1):
-                rows = await run_events.after(session, run.id, 0)
-                return [item for row in rows for item in row.data.get("recalled", ())]
-        return []
+            newest = await runs.recent(session, conversation_id=conversation_id, limit=1)
+            rows = [row for run in newest for row in await run_events.after(session, run.id, 0)]
+        told = (from_json(row.data) for row in rows if row.data["type"] == "tool_returned")
+        return [event for event in told if isinstance(event, ToolReturned) and (event.notes or event.recalled)]
 
     # --- the window ---------------------------------------------------------------------------------------------------
 

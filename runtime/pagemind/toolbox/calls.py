@@ -52,13 +52,15 @@ class MalformedCalls:
 class CallResult:
     """What a call gave back, as the model reads it; ``status`` is ``ok`` or ``error``.
 
-    The engine adds ``effect`` and ``recalled``.
+    The engine adds ``effect``, and of searches ``recalled``, ``missed`` and ``notes`` (see ``events.ToolReturned``).
     """
 
     text: str
     status: str = "ok"
     effect: str = ""
     recalled: tuple[dict[str, Any], ...] = field(default=())
+    missed: tuple[dict[str, Any], ...] = field(default=())
+    notes: tuple[str, ...] = ()
     milliseconds: float = 0.0
 
 
