@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -129,15 +129,15 @@ def made(kernel: Kernel, draft: Draft, source: str, at: datetime) -> Passage:
 
 async def search(kernel: Kernel, owner: UUID | None, within: Within, wanted: Search) -> list[tuple[Passage, float]]:
     """The passages of that scope that are wanted with their scores, the best first."""
-    query = clean_text(wanted.query)
-    if not query.strip():
+    if not wanted.sound.query.strip():
         return []
-    hits = await recall_passages(kernel, owner, replace(wanted, query=query), within=within, rest=True)
+    hits = await recall_passages(kernel, owner, wanted, within=within, rest=True)
     return [(found_passage(kernel, hit), hit.score) for hit in hits]
 
 
 async def newest(kernel: Kernel, owner: UUID | None, within: Within, wanted: Search) -> list[Passage]:
     """The newest passages of that scope that its filters let through."""
+    wanted = wanted.sound
     async with kernel.database.transaction() as session:
         return await passages.newest(session, owner, within, filters=wanted.filters, limit=wanted.limit)
 

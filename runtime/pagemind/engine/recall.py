@@ -16,6 +16,7 @@ from pagemind.memory.dates import Span, sessions_ago, spans_of
 from pagemind.memory.ranking import SIGNALS, SITTING, Asked, Ingredients, ranked
 from pagemind.records import Filters, Found, MessageHit, PassageHit, Policy, now
 from pagemind.records.search import Hit
+from pagemind.records.text import clean_text
 from pagemind.store import embeddings, messages, passages, sittings
 from pagemind.store.database import AsyncSession
 from pagemind.store.passages import Lacking, Within
@@ -24,6 +25,10 @@ POOL = 50
 """How many candidates each signal names at least; with all rows nothing is found better (docs/retrieval.md)."""
 DATED_POOL = 20
 """How many more it names of a time that the query names."""
+QUERY_CHARS = 4_000
+"""A longer query, such as a pasted document, is searched by its beginning: each of its words would be looked up."""
+TIMES = 4
+"""Of the times that a query names so many are looked up; each is a search of its own."""
 FILLED_AT_ONCE = 64
 FILL_SECONDS = 5.0
 
@@ -43,6 +48,17 @@ class Search:
         """How many candidates each signal names: enough for the near misses, too."""
         return max(POOL, 2 * self.limit)
 
+    @property
+    def sound(self) -> Search:
+        """The same as the store takes it: without letters that it refuses, as long as is looked at, no less than nothing."""
+        filters = replace(
+            self.filters,
+            tags=tuple(map(clean_text, self.filters.tags)),
+            sources=tuple(map(clean_text, self.filters.sources)),
+            roles=tuple(map(clean_text, self.filters.roles)),
+        )
+        return replace(self, query=clean_text(self.query[:QUERY_CHARS]), filters=filters, limit=max(0, self.limit))
+
 
 async def recall_passages(
     kernel: Kernel, owner: UUID | None, search: Search, *, within: Within = Within.agent, rest: bool = False
@@ -52,7 +68,7 @@ async def recall_passages(
     With ``rest`` those for which nothing speaks follow, as far as the limit goes.
     """
     began = time.monotonic()
-    kernel = kernel.still()
+    kernel, search = kernel.still(), search.sound
     vector = await query_vector(kernel, search)
     spans = spans_of(search.query, now())
 
@@ -94,7 +110,7 @@ async def recall_messages(
     something that was found before. ``before_seq`` leaves out what came later.
     """
     began = time.monotonic()
-    kernel = kernel.still()
+    kernel, search = kernel.still(), search.sound
     vector = await query_vector(kernel, search) if search.query.strip() else None
     async with kernel.database.transaction() as session:
         spans = [*spans_of(search.query, now()), *await sitting_spans(session, conversation_ids, search.query)]
@@ -125,7 +141,7 @@ async def with_dated(
 ) -> list[Hit]:
     """The candidates, and those of the times that the query names: "what did we do yesterday" has no better words."""
     found = {hit.id: hit for hit in await candidates(search.filters, search.pool)}
-    for span in spans if search.ingredients.dates and found else ():
+    for span in spans[:TIMES] if search.ingredients.dates and found else ():
         for hit in await candidates(narrowed(search.filters, span), DATED_POOL):
             found.setdefault(hit.id, hit)
     return list(found.values())
