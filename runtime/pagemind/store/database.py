@@ -21,6 +21,7 @@ from pagemind.store.embedded import EmbeddedPostgres
 from pagemind.store.express import SETTINGS as EXPRESS_SETTINGS
 from pagemind.store.express import Express, Row
 from pagemind.store.failures import store_errors
+from pagemind.store.known import KNOWN, TENANT, LargeCollections
 from pagemind.store.migrate import bring_up_to_date
 from pagemind.store.urls import external_url
 
@@ -52,6 +53,10 @@ class Database:
         self.round_trips = 0
         self.express = Express(self._connect, self._count)
         """For the statements that every run needs."""
+        self.large = LargeCollections()
+        """What is known of archives and conversations that are searched by indexes of their own."""
+        self.owner_url: URL | None = None
+        """For the role that makes indexes; None where only somebody else can."""
         self._reviving = asyncio.Lock()
         self._lent = False
         self._count_and_begin()
@@ -85,7 +90,9 @@ class Database:
         ``StoreFull``, a lock or statement that took too long ``StoreBusy``.
         """
         with store_errors():
-            async with AsyncSession(self._bound(tenant_id), expire_on_commit=False) as session, session.begin():
+            info = {KNOWN: self.large, TENANT: str(tenant_id or self.tenant_id)}
+            bound = self._bound(tenant_id)
+            async with AsyncSession(bound, expire_on_commit=False, info=info) as session, session.begin():
                 yield session
 
     async def ping(self) -> None:
@@ -120,6 +127,7 @@ class Database:
 
     async def _get_ready(self, owner_url: URL | None) -> Database:
         """Check the server and the role, migrate, and make the tenant's row; close again where that fails."""
+        self.owner_url = owner_url
         try:
             await bring_up_to_date(self.transaction, owner_url, app_role=self.engine.url.username or "")
             async with self.transaction() as session:

@@ -23,6 +23,8 @@ from pagemind.store.terms import Term
 
 MOST_TERMS = 24
 """Of a longer query only the rarest words count."""
+MOST_COUNTED = 5000
+"""In so many rows the words of a long query are counted."""
 TERMS_STEP = 4
 """Statements are made for 0, 4, 8, ... words, so that they are few and stay prepared."""
 K1 = 1.2
@@ -102,17 +104,22 @@ def term_values(terms: Sequence[Term]) -> tuple[int, Json]:
 async def rarest(
     session: AsyncSession, space: Space, scope: Scope, narrow: Conditions, terms: Sequence[Term]
 ) -> Sequence[Term]:
-    """Those ``MOST_TERMS`` of the words that stand in the fewest rows of the scope, none that stands in no row."""
+    """Those ``MOST_TERMS`` of the words that stand in the fewest rows of the scope, or of as many of them as are looked at."""
     if len(terms) <= MOST_TERMS:
         return terms
+    sample = f"SELECT {space.row}.words {scope.of(space.table, space.row)} AND {narrow.sql} LIMIT {MOST_COUNTED}"
     statement = f"""
-    SELECT lexeme FROM (SELECT {space.row}.words {scope.of(space.table, space.row)} AND {narrow.sql}) AS scope,
-           unnest(tsvector_to_array(words)) AS lexeme
-     WHERE lexeme = ANY (%(lexemes)s::text[]) GROUP BY lexeme ORDER BY count(*), length(lexeme) DESC LIMIT {MOST_TERMS}
+    WITH sample AS MATERIALIZED ({sample})
+    SELECT lexeme, count(*) AS found, (SELECT count(*) FROM sample) AS looked_at
+      FROM sample, unnest(tsvector_to_array(words)) AS lexeme WHERE lexeme = ANY (%(lexemes)s::text[]) GROUP BY lexeme
     """  # noqa: S608 - put together from constants of this room; every value is a parameter
     values = {**scope.values, **narrow.values, "lexemes": [term.lexeme for term in terms]}
-    found = {row.lexeme for row in await rows(session, statement, values)}
-    return [term for term in terms if term.lexeme in found]
+    counted = await rows(session, statement, values)
+    found = {row.lexeme: row.found for row in counted}
+    # Where not all was looked at, a word that was not seen is the rarest of all; a long one sooner stands anywhere.
+    in_part = not counted or counted[0].looked_at >= MOST_COUNTED
+    worth = [term for term in terms if in_part or term.lexeme in found]
+    return sorted(worth, key=lambda term: (found.get(term.lexeme, 0), -len(term.lexeme)))[:MOST_TERMS]
 
 
 def vector_text(vector: Sequence[float] | None) -> str | None:

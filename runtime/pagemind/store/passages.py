@@ -36,25 +36,17 @@ class Within(StrEnum):
     """All but pieces of files; there is no ``owner``."""
 
 
-_SCOPES: dict[Within, str] = {
-    Within.agent: """
-      FROM agent_archives a
-      JOIN {table} {row} ON {row}.tenant_id = a.tenant_id AND {row}.archive_id = a.archive_id
-     WHERE a.agent_id = %(owner)s::uuid""",
-    Within.archive: """
-      FROM archives a
-      JOIN {table} {row} ON {row}.tenant_id = a.tenant_id AND {row}.archive_id = a.id
-     WHERE a.id = %(owner)s::uuid AND a.deleted_at IS NULL""",
-    Within.folders: """
-      FROM agent_folders a
-      JOIN folders o ON o.tenant_id = a.tenant_id AND o.id = a.folder_id
-      JOIN {table} {row} ON {row}.tenant_id = o.tenant_id AND {row}.archive_id = o.archive_id
-     WHERE a.agent_id = %(owner)s::uuid""",
-    Within.tenant: """
-      FROM archives a
-      JOIN {table} {row} ON {row}.tenant_id = a.tenant_id AND {row}.archive_id = a.id
-     WHERE a.deleted_at IS NULL AND %(owner)s::uuid IS NULL""",
+_ARCHIVES: dict[Within, tuple[str, str, str]] = {
+    Within.agent: ("agent_archives a", "a.archive_id", "a.agent_id = %(owner)s::uuid"),
+    Within.archive: ("archives a", "a.id", "a.id = %(owner)s::uuid AND a.deleted_at IS NULL"),
+    Within.folders: (
+        "agent_folders a JOIN folders o ON o.tenant_id = a.tenant_id AND o.id = a.folder_id",
+        "o.archive_id",
+        "a.agent_id = %(owner)s::uuid",
+    ),
+    Within.tenant: ("archives a", "a.id", "a.deleted_at IS NULL AND %(owner)s::uuid IS NULL"),
 }
+"""Where the archives of a scope are, their id there, and which they are."""
 _OF_NO_FILE = "p.file_id IS NULL"
 _FOUND = """
     SELECT p.id, p.text, p.tags, p.source, p.created_at, p.archive_id, p.file_id, p.extra, p.origin, p.confidence, p.review_by,
@@ -199,15 +191,16 @@ async def candidates(
     filters: Filters = NOTHING_FILTERED,
     confidence: Mapping[str, float] = CONFIDENCE,
     pool: int = 100,
+    exact: bool = False,
 ) -> list[PassageHit]:
     """The best ``pool`` passages by words and the best by meaning, with raw ``scores`` and ``score`` 0; fuse them next.
 
     They are in force, not expired, in the scope that ``owner`` and ``within`` name, and as the filters say; ``confidence``
     says how far an origin is trusted. ``scores`` has ``words`` (BM25) and ``vector`` (exact cosine; only where ``vector`` and
-    ``model`` are given and the passage has its vector).
+    ``model`` are given and the passage has its vector). ``exact`` looks at every row, whatever it costs.
     """
     scope, narrow = scope_of(owner, within), narrowed(within, filters, confidence)
-    wanted = Wanted(await terms_of(session, query), vector_text(vector), model, pool)
+    wanted = Wanted(await terms_of(session, query), vector_text(vector), model, pool, filters=filters, exact=exact)
     return [
         PassageHit(
             id=row.id,
@@ -232,7 +225,11 @@ async def candidates(
 
 def scope_of(owner: UUID | None, within: Within) -> Scope:
     """The archives whose passages are searched."""
-    return Scope(_SCOPES[within], {"owner": owner})
+    source, id, where = _ARCHIVES[within]
+    rows_of = (
+        f"FROM {source} JOIN {{table}} {{row}} ON {{row}}.tenant_id = a.tenant_id AND {{row}}.archive_id = {id} WHERE {where}"
+    )
+    return Scope(rows_of, {"owner": owner}, archives=f"SELECT {id} AS id FROM {source} WHERE {where}")  # noqa: S608 - constants
 
 
 def narrowed(within: Within, filters: Filters, confidence: Mapping[str, float]) -> Conditions:
