@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
+from pagemind.engine.accesses import Accesses
 from pagemind.engine.embedders import Serving
 from pagemind.engine.hub import Hub
 from pagemind.engine.policy import own_key, own_model
@@ -77,6 +78,7 @@ class Kernel:
     """The reranker, where one is configured."""
     hub: Hub = field(default_factory=Hub)
     residents: Residents = field(default_factory=Residents)
+    accesses: Accesses = field(default_factory=Accesses)
     own_reasoners: dict[tuple[str | None, str | None], Reasoner] = field(
         default_factory=dict[tuple[str | None, str | None], Reasoner]
     )

@@ -96,6 +96,8 @@ async def recall_passages(
         async with kernel.database.transaction() as session:
             looked_at = await candidates(session)
     found = best_of(looked_at, search, spans, began)
+    if search.policy.refresh_on_access:
+        kernel.accesses.note(hit.id for hit in found.hits)
     if not rest or search.policy.min_similarity is not None:
         return found
     return replace(found, hits=(*found.hits, *unspoken(looked_at))[: search.limit])

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from pagemind.engine import accept as acceptance
 from pagemind.engine import follow as following
+from pagemind.engine.accesses import Accesses
 from pagemind.engine.compact import compact, compacted, planned
 from pagemind.engine.context import ContextReport, look
 from pagemind.engine.early import EarlyPaging
@@ -76,7 +77,10 @@ class Runtime:
         self._queue = Queue(kernel.database, kernel.settings.queue_limit)
         self._intake = Intake(kernel, self._indexer.wake)
         self._tasks = (
-            [asyncio.create_task(part.serve()) for part in (self.worker, self._indexer, self._intake, early)] if work else []
+            [asyncio.create_task(part.serve()) for part in (self.worker, self._indexer, self._intake, early)]
+            + [asyncio.create_task(kernel.accesses.serve(kernel.database))]
+            if work
+            else []
         )
 
     @classmethod
@@ -142,6 +146,7 @@ class Runtime:
             database=database,
             serving=serving,
             hub=Hub(),
+            accesses=Accesses(),
             own_reasoners={},
             cache_salt=cache_salt(settings),
         )
@@ -154,6 +159,7 @@ class Runtime:
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        await self.kernel.accesses.flush(self.kernel.database)
         await self.outside.close()
         for reasoner in self.kernel.own_reasoners.values():
             await reasoner.close()

@@ -67,7 +67,8 @@ def of_messages(filters: Filters) -> Conditions:
     _add_times("m", filters, each, values)
     if filters.identity_ids:
         each.append("m.sender = ANY (%(senders)s::text[])")
-        values["senders"] = [str(identity_id) for identity_id in filters.identity_ids]
+        # By its bare id, or as the wire has it.
+        values["senders"] = [f"{prefix}{each}" for each in filters.identity_ids for prefix in ("", "identity-")]
         indexed.append(f"{MESSAGES.facets} && %(senders)s::text[]")
     return Conditions(each, values, indexed)
 

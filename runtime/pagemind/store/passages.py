@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import ColumnElement, Select, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -87,7 +87,7 @@ async def recent(session: AsyncSession, agent_id: UUID, limit: int = 20) -> list
     query = (
         select(Passage)
         .join(AgentArchive, col(AgentArchive.archive_id) == Passage.archive_id)
-        .where(col(AgentArchive.agent_id) == agent_id, col(Passage.superseded_at).is_(None))
+        .where(col(AgentArchive.agent_id) == agent_id, *in_force())
         .order_by(col(Passage.created_at).desc(), col(Passage.id))
         .limit(limit)
     )
@@ -99,7 +99,7 @@ async def count(session: AsyncSession, agent_id: UUID) -> int:
     query = (
         select(func.count(col(Passage.id)))
         .join(AgentArchive, col(AgentArchive.archive_id) == Passage.archive_id)
-        .where(col(AgentArchive.agent_id) == agent_id, col(Passage.superseded_at).is_(None))
+        .where(col(AgentArchive.agent_id) == agent_id, *in_force())
     )
     return (await session.execute(query)).scalar_one()
 
@@ -109,10 +109,16 @@ async def page(
 ) -> Sequence[Passage]:
     """A page of the passages in force of an agent's archives, or of one archive; ``words`` must stand in the text."""
     query = of_agent(agent_id) if agent_id is not None else select(Passage).where(col(Passage.archive_id) == archive_id)
-    query = query.where(col(Passage.superseded_at).is_(None))
+    query = query.where(*in_force())
     if words:
         query = query.where(func.strpos(func.lower(col(Passage.text)), words.lower()) > 0)
     return await sliced(session, query, Passage, page)
+
+
+def in_force() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """What makes a passage one in force: it is not superseded, and has not expired."""
+    expires_at = col(Passage.expires_at)
+    return col(Passage.superseded_at).is_(None), or_(expires_at.is_(None), expires_at > func.now())
 
 
 def of_agent(agent_id: UUID) -> Select[Passage]:
