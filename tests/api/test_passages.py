@@ -241,3 +241,25 @@ def test_a_passage_is_not_rewritten(server: Served, client: Letta, agent_id: str
     (made,) = client.agents.passages.create(agent_id, text="Stands.")
     answer = httpx.patch(f"{server.url}/v1/agents/{agent_id}/archival-memory/{made.id}", json={"text": "Falls."})
     assert answer.status_code == 405
+
+
+def test_what_stands_already_is_given_back_instead_of_stored_again(client: Letta, agent_id: str) -> None:
+    (first,) = client.agents.passages.create(agent_id, text="Ada likes figs.", tags=["food"])
+    (again,) = client.agents.passages.create(agent_id, text="ada likes  figs", tags=["ada"])
+    assert (again.id, again.text, again.tags) == (first.id, "Ada likes figs.", ["food", "ada"])
+    (other,) = client.agents.passages.create(agent_id, text="Ada does not like figs.")
+    assert other.id != first.id
+    assert first.archive_id is not None
+    batch = client.archives.passages.create_many(
+        first.archive_id, passages=[{"text": "ADA LIKES FIGS!"}, {"text": "New."}, {"text": "new"}]
+    )
+    assert [passage.id == first.id for passage in batch] == [True, False, False]
+    assert batch[1].id == batch[2].id
+    assert len(client.agents.passages.list(agent_id)) == 3
+
+
+def test_a_search_says_why_under_metadata(server: Served, client: Letta, agent_id: str) -> None:
+    client.agents.passages.create(agent_id, text="Ada likes figs.")
+    found = httpx.post(f"{server.url}/v1/passages/search", json={"query": "figs", "agent_id": agent_id}).json()
+    assert found[0]["metadata"]["origin"] == "stated"
+    assert found[0]["metadata"]["scores"]["words_rank"] == 1

@@ -127,12 +127,11 @@ def made(kernel: Kernel, draft: Draft, source: str, at: datetime) -> Passage:
     return record_of(Passage, values)
 
 
-async def search(kernel: Kernel, owner: UUID | None, within: Within, wanted: Search) -> list[tuple[Passage, float]]:
-    """The passages of that scope that are wanted with their scores, the best first."""
+async def search(kernel: Kernel, owner: UUID | None, within: Within, wanted: Search) -> Sequence[PassageHit]:
+    """The passages of that scope that are wanted, the best first."""
     if not wanted.sound.query.strip():
-        return []
-    hits = await recall_passages(kernel, owner, wanted, within=within, rest=True)
-    return [(found_passage(kernel, hit), hit.score) for hit in hits]
+        return ()
+    return await recall_passages(kernel, owner, wanted, within=within, rest=True)
 
 
 async def newest(kernel: Kernel, owner: UUID | None, within: Within, wanted: Search) -> list[Passage]:

@@ -20,7 +20,8 @@ from pagemind.engine.archival import Draft
 from pagemind.engine.policy import search_policy
 from pagemind.engine.recall import Search
 from pagemind.errors import UnknownAgent
-from pagemind.records import Agent, Filters, Json
+from pagemind.memory.telling import told
+from pagemind.records import Agent, Filters, Json, PassageHit, Policy
 from pagemind.store import agents, archives, passages
 from pagemind.store.database import AsyncSession
 from pagemind.store.keyset import Slice
@@ -112,12 +113,12 @@ async def search_archival_memory(
     zone = zone_of(agent)
     results: list[Json] = [
         {
-            "id": wire_id("passage", passage.id),
-            "timestamp": local(passage.created_at, zone),
-            "content": passage.text,
-            "tags": passage.tags,
+            "id": wire_id("passage", hit.id),
+            "timestamp": local(hit.created_at, zone),
+            "content": hit.text,
+            "tags": list(hit.tags),
         }
-        for passage, _ in await archival.search(here.runtime.kernel, agent_id, Within.agent, wanted)
+        for hit in await archival.search(here.runtime.kernel, agent_id, Within.agent, wanted)
     ]
     return {"results": results, "count": len(results)}
 
@@ -133,24 +134,36 @@ async def delete_passage(here: Caller, agent_id: AgentId, memory_id: PassageId) 
 
 @router.post("/v1/passages/search")
 async def search_passages(here: Caller, asked: PassageSearch) -> list[dict[str, Any]]:
-    """Passages of one agent's archives, of one archive or of all, the best first."""
-    within, owner = Within.tenant, None
+    """Passages of one agent's archives, weighed as its definition says, of one archive or of all, the best first.
+
+    Under ``metadata`` stands why each was found, and how far it is trusted.
+    """
+    within, owner, policy = Within.tenant, None, Policy()
     async with here.transaction() as session:
         if asked.agent_id is not None:
-            within, owner = Within.agent, (await known_agent(session, asked.agent_id)).id
+            agent = await known_agent(session, asked.agent_id)
+            within, owner, policy = Within.agent, agent.id, search_policy(agent)
         if asked.archive_id is not None:
             within, owner = Within.archive, (await archives.get(session, asked.archive_id)).id
     filters = Filters(
         tags=tuple(asked.tags or ()), all_tags=asked.tag_match_mode == "all", after=asked.start_date, before=asked.end_date
     )
-    wanted = Search(asked.query or "", filters, limit=asked.limit)
-    kernel = here.runtime.kernel
-    if wanted.query:
-        found = await archival.search(kernel, owner, within, wanted)
-    else:
-        found = [(passage, 0.0) for passage in await archival.newest(kernel, owner, within, wanted)]
-    config = embedding_config(here.runtime.kernel)
-    return [{"passage": passage_json(passage, config), "score": score, "metadata": {}} for passage, score in found]
+    wanted, kernel = Search(asked.query or "", filters, policy, asked.limit), here.runtime.kernel
+    config = embedding_config(kernel)
+    if not wanted.query:
+        newest = await archival.newest(kernel, owner, within, wanted)
+        return [{"passage": passage_json(passage, config), "score": 0.0, "metadata": {}} for passage in newest]
+    hits = await archival.search(kernel, owner, within, wanted)
+    return [
+        {"passage": passage_json(archival.found_passage(kernel, hit), config), "score": hit.score, "metadata": why(hit)}
+        for hit in hits
+    ]
+
+
+def why(hit: PassageHit) -> Json:
+    """How it was found, and how far it is trusted."""
+    about = told(hit)
+    return {name: about[name] for name in ("scores", "boosts", "origin", "confidence", "review_by") if name in about}
 
 
 async def known_agent(session: AsyncSession, agent_id: AgentId) -> Agent:
