@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 from pagemind.engine.kernel import Kernel
+from pagemind.engine.rerank import reranked
 from pagemind.errors import EmbedderError
 from pagemind.memory.choosing import chosen
 from pagemind.memory.dates import Span, sessions_ago, spans_of
@@ -95,7 +96,7 @@ async def recall_passages(
         await fill(kernel, fresh)
         async with kernel.database.transaction() as session:
             looked_at = await candidates(session)
-    found = best_of(looked_at, search, spans, began)
+    found = await best_of(kernel, looked_at, search, spans, began)
     if search.policy.refresh_on_access:
         kernel.accesses.note(hit.id for hit in found.hits)
     if not rest or search.policy.min_similarity is not None:
@@ -130,7 +131,7 @@ async def recall_messages(
 
         looked_at = await with_dated(of, search, spans)
     earlier = [hit for hit in looked_at if before_seq is None or hit.seq < before_seq]
-    return best_of(earlier, search, spans, began)
+    return await best_of(kernel, earlier, search, spans, began)
 
 
 async def query_vector(kernel: Kernel, search: Search) -> list[float] | None:
@@ -166,11 +167,14 @@ async def sitting_spans(session: AsyncSession, conversation_ids: UUID | Collecti
     return [Span(*ends[back], asked.words)] if 0 <= back < len(ends) else []
 
 
-def best_of(candidates: Sequence[Hit], search: Search, spans: Sequence[Span], began: float) -> Found[Hit]:
+async def best_of(kernel: Kernel, candidates: Sequence[Hit], search: Search, spans: Sequence[Span], began: float) -> Found[Hit]:
     """The best of the candidates, what came near, and what was made of the query."""
-    asked = Asked(search.query, now(), spans, search.policy, search.ingredients)
-    found = chosen(ranked(candidates, asked), search.limit, search.policy)
+    order: Iterable[Hit] = ranked(candidates, Asked(search.query, now(), spans, search.policy, search.ingredients))
     notes = [f"{span.words}: {span.start:%Y-%m-%d} to {span.end:%Y-%m-%d}" for span in spans]
+    if kernel.second_stage is not None or search.policy.rerank:
+        order, note = await reranked(kernel, search.query, list(order), search.policy)
+        notes += [note] if note else []
+    found = chosen(order, search.limit, search.policy)
     return replace(found, notes=tuple(notes), seconds=time.monotonic() - began)
 
 
