@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from pagemind.engine.archival import Draft
+from pagemind.engine.cutting import Cutting, cutting_for
 from pagemind.engine.import_files import Found, Refused, find, refuse_missing
-from pagemind.engine.import_texts import Cutting, Reading, cutting_for, known_encoding
+from pagemind.engine.import_texts import Reading, known_encoding
 from pagemind.errors import ChunkTooLong, ImportMissing, UnknownEncoding
 from pagemind.memory.chunks import chunks_of
 from pagemind.model.embedder import make_embedder

@@ -17,8 +17,9 @@ from pagemind.cli.output import print_json, printer
 from pagemind.cli.text import counted, one_line, safe_text
 from pagemind.engine import bulk
 from pagemind.engine.bulk import Imported, import_passages, look_over
+from pagemind.engine.cutting import cutting_for
 from pagemind.engine.import_files import Found, find, refuse_missing
-from pagemind.engine.import_texts import Reading, cutting_for, known_encoding
+from pagemind.engine.import_texts import Reading, known_encoding
 from pagemind.engine.runtime import Runtime
 from pagemind.errors import ArchiveAmbiguous, ImportRefused, NothingToImport, UsageError
 from pagemind.records import Archive

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
 from pagemind.engine.archival import Draft
+from pagemind.engine.cutting import Cutting
 from pagemind.engine.documents import PDF, Unreadable, text_of
 from pagemind.engine.import_files import Found, Refused, find
 from pagemind.engine.intake import place
-from pagemind.errors import ChunkTooLong, UnknownEncoding
-from pagemind.memory.chunks import TOKENS, Count, chunks_of, estimated
+from pagemind.errors import UnknownEncoding
+from pagemind.memory.chunks import chunks_of
 from pagemind.memory.jsonl import BadLine, Entry, entry_of
-from pagemind.model.embedder import Embedder
-from pagemind.model.ruler import ruler_of
 from pagemind.records import Json, Origin
 from pagemind.records.text import clean_text
 from pagemind.toolbox.threads import in_thread
@@ -38,14 +37,6 @@ MARKS = (
 )
 """The mark that a file may begin with, and what it is written in then; longer marks first."""
 PAGE = re.compile(r"# Page (\d+)")
-
-
-@dataclass(frozen=True)
-class Cutting:
-    """How texts are cut: into pieces of at most so many tokens, counted so."""
-
-    tokens: int = TOKENS
-    count: Count = estimated
 
 
 @dataclass
@@ -137,19 +128,6 @@ class Reading:
             source=(entry.source if entry else "") or clean_text(found.source),
             origin=Origin.imported,
         )
-
-
-async def cutting_for(embedder: Embedder, tokens: int | None) -> Cutting:
-    """Pieces that the embedder reads whole, measured in its own tokens where it can count them; at most ``tokens`` if given.
-
-    Raises ChunkTooLong, EmbedderError.
-    """
-    ruler = await ruler_of(embedder)
-    if ruler is None:
-        return Cutting(tokens or TOKENS)
-    if tokens is not None and tokens > ruler.most_tokens:
-        raise ChunkTooLong(asked=tokens, most=ruler.most_tokens)
-    return Cutting(tokens or min(TOKENS, ruler.most_tokens), ruler.count)
 
 
 def known_encoding(name: str | None) -> str | None:

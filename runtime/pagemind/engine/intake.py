@@ -13,9 +13,10 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import cast
 
+from pagemind.engine.cutting import Cutting, cutting_for
 from pagemind.engine.documents import Unreadable, text_of
 from pagemind.engine.kernel import Kernel
-from pagemind.errors import StoreError
+from pagemind.errors import EmbedderError, StoreError
 from pagemind.memory.chunks import Chunk, chunks_of
 from pagemind.records import File, FileState, Json, Origin, Passage, now
 from pagemind.records.base import record_of
@@ -82,8 +83,9 @@ async def take_in(kernel: Kernel) -> bool:
         async with kernel.database.transaction() as session:
             await files.settle(session, file.id, FileState.error, error=str(error))
         return True
+    cutting = await cutting_now(kernel)
     # In a thread that does not keep the process from ending: a large file takes long.
-    pieces = cast("list[Passage]", await in_thread(lambda: pieces_of(file, text)))
+    pieces = cast("list[Passage]", await in_thread(lambda: pieces_of(file, text, cutting)))
     async with kernel.database.transaction() as session:
         # Another process may have taken it in meanwhile, or a person may have deleted it.
         if await files.settle(session, file.id, FileState.embedding, content=text, chunks=len(pieces)):
@@ -93,7 +95,16 @@ async def take_in(kernel: Kernel) -> bool:
     return True
 
 
-def pieces_of(file: File, text: str) -> list[Passage]:
+async def cutting_now(kernel: Kernel) -> Cutting:
+    """How files are cut; by estimate where the embedder fails: words find the pieces all the same."""
+    try:
+        return await cutting_for(kernel.embedder)
+    except EmbedderError as error:
+        log.warning("files are cut by estimate: %s", error)
+        return Cutting()
+
+
+def pieces_of(file: File, text: str, cutting: Cutting) -> list[Passage]:
     """The passages that a file becomes, each with the lines that it came from; they stand in its order."""
     began = now()
     of_file = {
@@ -107,7 +118,7 @@ def pieces_of(file: File, text: str) -> list[Passage]:
         record_of(
             Passage, {**of_file, "text": chunk.text, "extra": place(chunk), "created_at": began + timedelta(microseconds=n)}
         )
-        for n, chunk in enumerate(chunks_of(text))
+        for n, chunk in enumerate(chunks_of(text, tokens=cutting.tokens, count=cutting.count))
     ]
 
 

@@ -43,6 +43,7 @@ class TorchEmbedder:
         self.name = settings.embedder
         self._device = settings.embedder_device
         self._dimensions = known_dimensions(settings.embedder)
+        self._ruler: Ruler | None = None
         self._thread = ModelThread[str, Encoder]("pagemind-embedder", self._load, settings.embedder_batch_tokens, EmbedderError)
 
     @property
@@ -73,7 +74,9 @@ class TorchEmbedder:
         encoder = self._thread.model
         if encoder is None:
             raise EmbedderError("it was closed")
-        return await asyncio.to_thread(encoder.ruler)
+        if self._ruler is None:
+            self._ruler = await asyncio.to_thread(encoder.ruler)
+        return self._ruler
 
     async def close(self) -> None:
         """Stop the thread after the batch it is at; callers still waiting get an ``EmbedderError``."""

@@ -1,4 +1,4 @@
-"""Passages in bulk: many of an archive by COPY, with their vectors; and single ones of any agents that come together."""
+"""Passages in bulk: many of an archive by COPY, with their vectors; those that come one by one are `once`."""
 
 from __future__ import annotations
 
@@ -12,42 +12,15 @@ from psycopg import AsyncConnection
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from pagemind.records import Json, Passage
-from pagemind.store.database import Database
-from pagemind.store.express import Hot, as_json
+from pagemind.records import Passage
+from pagemind.store.express import as_json
+from pagemind.store.once import DIGEST, IN_FORCE
 
 GIVEN = (
     "id", "text", "tags", "source", "origin", "extra", "created_at", "file_id", "confidence", "identity_id", "review_by",
     "expires_at",
 )  # fmt: skip
 """What a passage is given with its insert; the rest the database computes, or it comes later."""
-COLUMNS = (
-    f"archive_id, evidence, {', '.join(GIVEN)}",
-    """{archive}, '{{}}', (e.given->>'id')::uuid, e.given->>'text',
-       ARRAY(SELECT tag FROM jsonb_array_elements_text(e.given->'tags') WITH ORDINALITY AS t (tag, place) ORDER BY place),
-       e.given->>'source', e.given->>'origin', e.given->'extra', (e.given->>'created_at')::timestamptz,
-       (e.given->>'file_id')::uuid, (e.given->>'confidence')::float8, (e.given->>'identity_id')::uuid,
-       (e.given->>'review_by')::timestamptz, (e.given->>'expires_at')::timestamptz""",
-)
-ARCHIVE_OF = """
-    SELECT aa.archive_id FROM agent_archives aa
-     WHERE aa.tenant_id = a.tenant_id AND aa.agent_id = a.id ORDER BY aa.position, aa.archive_id LIMIT 1"""
-
-# An agent that has no archive yet has a row without one: nothing was inserted then.
-_OF_AGENTS = Hot(
-    "pagemind_insert_passage",
-    f"""
-WITH e AS (
-    SELECT each.place, each.given, a.tenant_id, ({ARCHIVE_OF}) AS archive_id
-      FROM jsonb_array_elements($1) WITH ORDINALITY AS each (given, place)
-      JOIN agents a ON a.id = (each.given->>'agent_id')::uuid AND a.deleted_at IS NULL
-), kept AS (
-    INSERT INTO passages (tenant_id, {COLUMNS[0]})
-    SELECT e.tenant_id, {COLUMNS[1].format(archive="e.archive_id")} FROM e WHERE e.archive_id IS NOT NULL
-)
-SELECT e.place::integer, e.archive_id FROM e
-""",  # noqa: S608 - constants of this module
-)
 
 # COPY does not write to tables under row-level security, so it fills a table of the session's own, empty at each commit;
 # from there the rows go on in one statement, under the tenant's policy.
@@ -66,15 +39,16 @@ _COPY_TYPES = (
 )  # fmt: skip
 """A vector goes as the bytes that ``halfvec_recv`` reads; the types of the others are their columns'."""
 AS_COPIED = ", ".join("i.extra::jsonb" if name == "extra" else f"i.{name}" for name in GIVEN)
-IN_FORCE = """
-    SELECT FROM passages p WHERE p.tenant_id = CAST(:tenant AS uuid) AND p.archive_id = CAST(:archive AS uuid)
-       AND p.digest = i.digest AND p.superseded_at IS NULL AND (p.expires_at IS NULL OR p.expires_at > now())"""
+# One look at the index for each text: an EXISTS may become one look at all of the archive, whose rows the planner underrates.
+STANDS = f"""
+    (SELECT true FROM passages p WHERE p.tenant_id = CAST(:tenant AS uuid) AND p.archive_id = CAST(:archive AS uuid)
+        AND p.digest = i.digest AND {IN_FORCE} LIMIT 1)"""  # noqa: S608 - constants
 _KEEP = text(
     f"""
 INSERT INTO passages (tenant_id, archive_id, evidence, {", ".join(GIVEN)})
 SELECT CAST(:tenant AS uuid), CAST(:archive AS uuid), '{{}}', {AS_COPIED}
   FROM pg_temp.incoming_passages i
- WHERE i.digest IS NULL OR NOT EXISTS ({IN_FORCE})
+ WHERE {STANDS} IS NULL
  ORDER BY i.place
 RETURNING id
 """  # noqa: S608 - constants of this module
@@ -82,15 +56,14 @@ RETURNING id
 _KEEP_VECTORS = text(
     """
 INSERT INTO passage_embeddings (tenant_id, passage_id, model, archive_id, embedding)
-SELECT p.tenant_id, p.id, :model, p.archive_id, i.vector
-  FROM pg_temp.incoming_passages i JOIN passages p ON p.tenant_id = CAST(:tenant AS uuid) AND p.id = i.id
- WHERE i.vector IS NOT NULL
+SELECT CAST(:tenant AS uuid), i.id, :model, CAST(:archive AS uuid), i.vector
+  FROM pg_temp.incoming_passages i WHERE i.vector IS NOT NULL AND i.id = ANY (CAST(:kept AS uuid[]))
 """
 )
 _SEEN = text(
     f"""
-SELECT i.digest, EXISTS ({IN_FORCE}) AS known
-  FROM (SELECT place, md5(lower(regexp_replace(btrim(given), '\\s+', ' ', 'g')))::uuid AS digest
+SELECT i.digest, {STANDS} IS NOT NULL AS known
+  FROM (SELECT place, {DIGEST.format("given")} AS digest
           FROM unnest(CAST(:texts AS text[])) WITH ORDINALITY AS t (given, place)) AS i
  ORDER BY i.place
 """  # noqa: S608 - constants of this module
@@ -113,15 +86,6 @@ class Vectors:
     rows: Sequence[bytes | None]
 
 
-async def insert_for_agent(database: Database, agent_id: UUID, passage: Passage) -> UUID | None:
-    """Store the passage in the archive that the agent writes to, in one round trip; that archive's id.
-
-    None, and nothing stored, where there is no such agent or it has no archive yet.
-    """
-    row = await database.express.send(_OF_AGENTS, passage.tenant_id, str(passage.id), {**given(passage), "agent_id": agent_id})
-    return None if row is None else row[1]
-
-
 async def insert_many(session: AsyncSession, tenant_id: UUID, archive_id: UUID, passages: Sequence[Passage]) -> None:
     """Store the passages in the archive. Their vectors follow."""
     await _copy(session, passages, [None] * len(passages), [None] * len(passages))
@@ -142,9 +106,9 @@ async def insert_new(
     """
     await _copy(session, passages, digests, vectors.rows)
     of_archive = {"tenant": tenant_id, "archive": archive_id}
-    kept = (await session.execute(_KEEP, of_archive)).all()
+    kept = [*(await session.execute(_KEEP, of_archive)).scalars()]
     # Two statements: what each table's triggers do comes in this order.
-    await session.execute(_KEEP_VECTORS, {"tenant": tenant_id, "model": vectors.model})
+    await session.execute(_KEEP_VECTORS, {**of_archive, "model": vectors.model, "kept": kept})
     return len(kept)
 
 
@@ -157,11 +121,6 @@ async def seen(session: AsyncSession, tenant_id: UUID, archive_id: UUID, texts: 
 def packed(vector: Sequence[float]) -> bytes:
     """The vector as ``halfvec_recv`` reads it: its length and an unused word, 16 bits each, then halves; high bytes first."""
     return struct.pack(f">HH{len(vector)}e", len(vector), 0, *vector)
-
-
-def given(passage: Passage) -> Json:
-    """The passage as the statement of single ones takes it."""
-    return passage.model_dump(mode="json", include=set(GIVEN))
 
 
 async def _copy(

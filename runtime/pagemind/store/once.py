@@ -18,8 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from pagemind.records import Json, Passage
 from pagemind.store.database import Database
 from pagemind.store.express import Hot, as_json
-from pagemind.store.inserts import ARCHIVE_OF
 
+ARCHIVE_OF = """
+    SELECT aa.archive_id FROM agent_archives aa
+     WHERE aa.tenant_id = a.tenant_id AND aa.agent_id = a.id ORDER BY aa.position, aa.archive_id LIMIT 1"""
 IN_FORCE = "p.superseded_at IS NULL AND (p.expires_at IS NULL OR p.expires_at > now())"
 DIGEST = "md5(lower(regexp_replace(btrim({0}), '\\s+', ' ', 'g')))::uuid"
 """As ``passages.digest`` has it."""
