@@ -1,4 +1,7 @@
-"""Sets a fresh server up: the database, the vector extension, and the two roles. Safe to repeat."""
+"""Sets a server up: the database, the vector extension, the two roles, and what only a superuser may say of functions.
+
+Safe to repeat, and repeated where a home was set up by an older Pagemind.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,11 @@ from pagemind.store.failures import store_errors
 DATABASE = "pagemind"
 OWNER = "pagemind_owner"
 APP = "pagemind_app"
+EDITION = "2"
+"""What the mark of a home that is set up says; another one is set up again."""
+SILENT_FUNCTIONS = ("ts_match_vq(tsvector, tsquery)", "arrayoverlap(anyarray, anyarray)", "arraycontains(anyarray, anyarray)")
+"""Their operators (``@@``, ``&&``, ``@>``) find rows by an index. Under row-level security PostgreSQL asks an index only by
+what is marked LEAKPROOF, as errors could tell of hidden rows; these raise none that would name a value."""
 HARMLESS = "LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION"
 
 
@@ -33,6 +41,8 @@ def bootstrap(superuser: URL, secrets: Mapping[str, str]) -> None:
         with connect(superuser.set(database=DATABASE)) as connection:
             connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
             connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+            for function in SILENT_FUNCTIONS:
+                connection.execute(sql.SQL("ALTER FUNCTION {} LEAKPROOF").format(sql.SQL(function)))
 
 
 def connect(url: URL) -> psycopg.Connection[tuple[object, ...]]:

@@ -148,6 +148,15 @@ class Database:
         values: Json = {**given, "connect_timeout": CONNECT_SECONDS, "options": options, "autocommit": True}
         return await AsyncConnection.connect(*arguments, **values)
 
+    async def as_owner(self) -> AsyncConnection[Row] | None:
+        """A connection of the role that owns the tables, in autocommit mode; None where only somebody else can have one."""
+        if self.owner_url is None:
+            return None
+        arguments, given = self.engine.dialect.create_connect_args(self.owner_url)
+        with store_errors():
+            values: Json = {**given, "connect_timeout": CONNECT_SECONDS, "autocommit": True}
+            return await AsyncConnection.connect(*arguments, **values)
+
     def _count(self) -> None:
         self.round_trips += 1
 

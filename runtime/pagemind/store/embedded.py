@@ -12,9 +12,9 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from pagemind.errors import StoreBusy
-from pagemind.store.bootstrap import DATABASE, bootstrap
+from pagemind.store.bootstrap import DATABASE, EDITION, bootstrap
 from pagemind.store.cluster import ensure_running, server_pid, stop
-from pagemind.store.home import Home, folder_errors, open_home, passwords, socket_folder
+from pagemind.store.home import Home, folder_errors, open_home, passwords, socket_folder, write_private
 from pagemind.store.urls import socket_url
 
 LOCK_SECONDS = 630.0
@@ -37,9 +37,9 @@ class EmbeddedPostgres:
         """Start the server unless it runs, set it up unless it is, and count as its user. Raises ``StoreError``."""
         with folder_errors(self.home), self._starting_or_stopping():
             ensure_running(self.home)
-            if not self.home.ready_mark.exists():
+            if not is_set_up(self.home):
                 bootstrap(self.superuser_url(), passwords(self.home))
-                self.home.ready_mark.touch(mode=0o600)
+                write_private(self.home.ready_mark, EDITION)
             if self._user is None:
                 self._user = open_lock(self.home.users)
                 fcntl.flock(self._user, fcntl.LOCK_SH)
@@ -94,6 +94,11 @@ class EmbeddedPostgres:
             yield
         finally:
             os.close(lock)
+
+
+def is_set_up(home: Home) -> bool:
+    """Whether this edition of the bootstrap has been through."""
+    return home.ready_mark.exists() and home.ready_mark.read_text() == EDITION
 
 
 def open_lock(path: Path) -> int:
