@@ -88,7 +88,8 @@ CREATE TABLE unembedded (
 CREATE INDEX unembedded_due ON unembedded (tenant_id, model, bulk, due_at);
 """
 
-# What is written in one statement is queued in one: bulk inserts stay bulk inserts.
+# What is written in one statement is queued in one: bulk inserts stay bulk inserts. What leaves the queue is looked up one by one
+# in its key, whatever the planner thinks of a queue that was empty just now: a join took quadratic time.
 TRIGGERS = (
     """
 CREATE FUNCTION queue_passages() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -111,17 +112,25 @@ BEGIN
     RETURN NULL;
 END $$""",
     """
-CREATE FUNCTION unqueue_passages() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION unqueue_passages() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
+DECLARE
+    f record;
 BEGIN
-    DELETE FROM unembedded u USING fresh f
-     WHERE u.tenant_id = f.tenant_id AND u.model = f.model AND u.kind = 'passage' AND u.id = f.passage_id;
+    FOR f IN SELECT tenant_id, model, passage_id FROM fresh LOOP
+        DELETE FROM unembedded u
+         WHERE u.tenant_id = f.tenant_id AND u.model = f.model AND u.kind = 'passage' AND u.id = f.passage_id;
+    END LOOP;
     RETURN NULL;
 END $$""",
     """
-CREATE FUNCTION unqueue_messages() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION unqueue_messages() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
+DECLARE
+    f record;
 BEGIN
-    DELETE FROM unembedded u USING fresh f
-     WHERE u.tenant_id = f.tenant_id AND u.model = f.model AND u.kind = 'message' AND u.id = f.message_id;
+    FOR f IN SELECT tenant_id, model, message_id FROM fresh LOOP
+        DELETE FROM unembedded u
+         WHERE u.tenant_id = f.tenant_id AND u.model = f.model AND u.kind = 'message' AND u.id = f.message_id;
+    END LOOP;
     RETURN NULL;
 END $$""",
     *(
