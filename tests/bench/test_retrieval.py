@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pagemind.testing.measure.retrieval import cached
+from pagemind.store.inserts import packed
+from pagemind.testing.measure.retrieval import archives, cached
 from pagemind.testing.measure.retrieval.baselines import NAMES, Words, rankings
 from pagemind.testing.measure.retrieval.intervals import Bootstrap
 from pagemind.testing.measure.retrieval.sentences import notes
@@ -192,6 +193,11 @@ def cut_off(folder: Path) -> None:
     """Leave the beginning of the folder's one file of vectors."""
     [path] = folder.glob("*.npy")
     path.write_bytes(path.read_bytes()[:100])
+
+
+def test_halves_are_packed_as_the_store_packs_vectors() -> None:
+    vectors = np.random.default_rng(3).standard_normal((5, 16)).astype(np.float16)
+    assert archives.packed_rows(vectors) == [packed(row) for row in vectors.tolist()]
 
 
 @pytest.mark.anyio

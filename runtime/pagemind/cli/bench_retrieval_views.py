@@ -109,6 +109,7 @@ def size_rows(report: Report) -> Iterator[Row]:
     for name, each in report.sizes.items():
         parts = ", ".join(f"{part} {value:,.0f}" for part, value in each.disk.items())
         yield f"disk of a passage: {name}", f"{each.disk_bytes:,.0f} bytes ({parts})", ""
+        yield "  survey and indexes", f"{each.settling_seconds:.1f} s", ""
         if each.postgres_mib is not None and each.runtime_mib is not None:
             held = f"{each.postgres_mib:,.0f} MiB PostgreSQL, {each.runtime_mib:,.0f} MiB runtime and measurement"
             yield "  memory after it", held, ""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import struct
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -11,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pagemind.engine.runtime import Runtime
+from pagemind.engine.surveyor import survey
 from pagemind.records import Archive, Passage
+from pagemind.records.base import record_of
 from pagemind.store import archives, embedding_models
-from pagemind.store.inserts import Vectors, insert_new, packed
+from pagemind.store.inserts import Vectors, insert_new
 
 AT_ONCE = 5_000
 TOLD_EACH = 100_000
@@ -69,7 +73,7 @@ async def put(runtime: Runtime, archive_id: UUID, rows: Rows) -> list[UUID]:
     database, model = runtime.kernel.database, runtime.kernel.embedder.name
     passages = list(passages_of(database.tenant_id, archive_id, rows))
     digests = [digest(text) for text in rows.texts]
-    vectors = Vectors(model, [packed(vector) for vector in rows.vectors.tolist()])
+    vectors = Vectors(model, packed_rows(rows.vectors))
     async with database.transaction() as session:
         await embedding_models.bind(session, database.tenant_id, model, rows.vectors.shape[1])
         await insert_new(session, database.tenant_id, archive_id, passages, digests, vectors)
@@ -78,8 +82,15 @@ async def put(runtime: Runtime, archive_id: UUID, rows: Rows) -> list[UUID]:
 
 def passages_of(tenant_id: UUID, archive_id: UUID, rows: Rows) -> Iterator[Passage]:
     """The rows as passages."""
+    kept = {"tenant_id": tenant_id, "archive_id": archive_id, "source": "bench", "origin": "imported"}
     for text, tags in zip(rows.texts, rows.tags, strict=True):
-        yield Passage(tenant_id=tenant_id, archive_id=archive_id, text=text, tags=list(tags), source="bench", origin="imported")
+        yield record_of(Passage, {**kept, "text": text, "tags": list(tags)})
+
+
+def packed_rows(vectors: NDArray[np.float16]) -> list[bytes]:
+    """As ``store.inserts.packed``, of rows that are halves already, a hundred times faster."""
+    head = struct.pack(">HH", vectors.shape[1], 0)
+    return [head + row.tobytes() for row in vectors.astype(">f2")]
 
 
 def digest(text: str) -> UUID:
@@ -87,5 +98,8 @@ def digest(text: str) -> UUID:
     return UUID(hashlib.md5(" ".join(text.split()).lower().encode(), usedforsecurity=False).hexdigest())
 
 
-async def settled(runtime: Runtime) -> None:
-    """Return when the store has what it needs to search what was stored just now."""
+async def settled(runtime: Runtime, told: Told) -> float:
+    """Survey what was stored, and make the indexes that it wants, which otherwise goes on in the background; the seconds."""
+    began = time.perf_counter()
+    await survey(runtime.kernel.database, lambda line: told(f"  {line}"))
+    return time.perf_counter() - began

@@ -59,6 +59,8 @@ class PerPassage:
     disk: dict[str, float]
     postgres_mib: float | None
     runtime_mib: float | None
+    settling_seconds: float
+    """What the survey and the indexes took after all were stored."""
 
     @property
     def disk_bytes(self) -> float:
@@ -66,7 +68,7 @@ class PerPassage:
         return sum(self.disk.values())
 
 
-def between(before: Taken, after: Taken) -> PerPassage:
+def between(before: Taken, after: Taken, settling_seconds: float) -> PerPassage:
     """What each passage that came in between took."""
     came = max(1, after.passages - before.passages)
     disk = {
@@ -74,4 +76,4 @@ def between(before: Taken, after: Taken) -> PerPassage:
         for table in TABLES
         for kind in ("rows", "indexes")
     }
-    return PerPassage(came, disk, after.postgres_mib, after.runtime_mib)
+    return PerPassage(came, disk, after.postgres_mib, after.runtime_mib, settling_seconds)

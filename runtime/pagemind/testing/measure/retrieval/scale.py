@@ -71,12 +71,12 @@ class Bench:
         before = await taken(self._runtime, self._stored)
         archive_id = await made_archive(self._runtime, name)
         ids = await self._filled(archive_id, passages)
-        await settled(self._runtime)
+        settling = await settled(self._runtime, self._told)
         self._stored += passages
-        self.sizes[name] = between(before, await taken(self._runtime, self._stored))
+        self.sizes[name] = between(before, await taken(self._runtime, self._stored), settling)
         self._told(f"searches among {name}")
         self.searches.append(await timed(self._runtime, name, [archive_id], passages, self._questions))
-        if passages == max(each for each in self._size.sizes if each <= len(self._rows.texts)):
+        if passages == max((each for each in self._size.sizes if each <= len(self._rows.texts)), default=0):
             rows = self._rows.some(0, passages)
             self.nearest = await nearest_figures(self._runtime, archive_id, rows, ids, self._questions, self._told)
 
@@ -106,8 +106,8 @@ class Bench:
             await put(self._runtime, ids[-1], rows)
             if len(ids) % 1_000 == 0:
                 self._told(f"  {len(ids):,} of {archives:,} archives filled")
-        await settled(self._runtime)
+        settling = await settled(self._runtime, self._told)
         self._stored += archives * each
-        self.sizes[name] = between(before, await taken(self._runtime, self._stored))
+        self.sizes[name] = between(before, await taken(self._runtime, self._stored), settling)
         self._told(f"searches in one of {name}")
         self.searches.append(await timed(self._runtime, name, ids, each, self._questions))
