@@ -89,7 +89,7 @@ def test_the_runtimes_search_finds_what_is_obvious_and_no_baseline_finds_more(ra
 
 def test_searches_are_timed_in_every_archive_with_the_share_of_the_embedding(ran: tuple[dict[str, Any], str, Path]) -> None:
     searches = ran[0]["searches"]
-    assert [(each["archives"], each["passages"]) for each in searches] == [(1, 1_000), (1, 3_000), (20, 10)]
+    assert [(each["archives"], each["passages"]) for each in searches] == [(1, 1_000), (1, 5_000), (20, 10)]
     for each in searches:
         assert 0 < each["p50_ms"] <= each["p95_ms"]
         assert each["embedding_share"] > 0
@@ -109,7 +109,7 @@ def test_bulk_inserts_and_the_size_of_passages_are_measured(ran: tuple[dict[str,
     assert loading["texts"] == 512
     assert 0 < loading["ratio"] < 2
     [real, synthetic, many] = ran[0]["per_passage"].values()
-    assert (real["passages"], synthetic["passages"], many["passages"]) == (1_000, 3_000, 200)
+    assert (real["passages"], synthetic["passages"], many["passages"]) == (1_000, 5_000, 200)
     for each in (real, synthetic):
         assert each["disk"]["passage_embeddings rows"] > 384 * 2
         assert 1_000 < each["disk_bytes"] < 20_000
