@@ -17,13 +17,14 @@ from pagemind.errors import UnknownRecord
 from pagemind.events import ToolReturned
 from pagemind.records import Decay, MessageHit, Origin, PassageHit, Policy
 from pagemind.records.search import Found
+from pagemind.settings import content_folder
 from pagemind.testing.shell import Shell
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 def shown(found: object) -> str:
-    console = Console(width=100, record=True, file=None, force_terminal=False, color_system=None)
+    console = Console(width=150, record=True, file=None, force_terminal=False, color_system=None)
     with console.capture() as captured:
         console.print(found)
     return captured.get()
@@ -136,6 +137,7 @@ def test_what_can_be_no_id_names_no_passage(given: str) -> None:
 
 
 def test_a_passage_is_stored_once_found_with_reasons_confirmed_and_forgotten(shell: Shell) -> None:
+    shell.ok("apply", str(content_folder() / "agents" / "assistant.yaml"))
     put = ["memory", "insert", "assistant", "The vault opens with 4711.", "--tag", "keys", "--expires", "30d", "--json"]
     first = shell.json(*put, "--confidence", "0.6")
     again = shell.json("memory", "insert", "assistant", "the vault opens  with 4711", "--json")
