@@ -191,6 +191,17 @@ def put(queue: BatchQueue[str], kind: Kind, *lengths: int) -> list[asyncio.Futur
     return [item.future for item in items]
 
 
+async def test_while_queries_come_batches_of_documents_are_a_quarter_as_large() -> None:
+    queue = BatchQueue[str](65_536, EmbedderError)
+    put(queue, "document", *[64] * 100)
+    tokenize = Slow().tokenize
+    assert len(queue.take(tokenize, 2048)) == 32
+    put(queue, "query", 8)
+    assert [item.kind for item in queue.take(tokenize, 2048)] == ["query"]
+    assert len(queue.take(tokenize, 2048)) == 8
+    assert len(queue.take(tokenize, 256)) == 4
+
+
 async def test_batches_are_of_like_length_and_within_the_budget(queue: tuple[BatchQueue[str], Slow]) -> None:
     waiting, slow = queue
     futures = put(waiting, "document", 1, 9, 2, 5, 1, 5, 2, 30)

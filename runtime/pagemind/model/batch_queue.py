@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
+import time
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence, Sized
@@ -22,6 +24,12 @@ TOKENIZED_AHEAD = 2048
 FULL_TOKENS = 8192
 """A padded batch of so many tokens keeps any device busy: more only of like length. Above what a CPU takes at once."""
 LIKE_SHARE = 0.85
+BESIDE_QUERIES = 4
+"""While queries come, batches of documents are so many times smaller: a query waits for the one that is being computed."""
+LEAST_TOKENS = 512
+"""But no smaller than this, which a CPU computes in some 15 ms."""
+LATELY_SECONDS = 10.0
+"""Queries come where one did not longer ago."""
 
 Given = TypeVar("Given", bound=Sized)
 """What is computed about: a text, or a pair of texts."""
@@ -63,6 +71,7 @@ class BatchQueue(Generic[Given]):
         self._changed = threading.Condition()
         self._closed: PagemindError | None = None
         self._queries_in_a_row = 0
+        self._asked_at = -math.inf
 
     def put(self, items: Sequence[Item[Given]]) -> None:
         """Add a caller's texts. After ``close`` they fail with its error."""
@@ -96,8 +105,14 @@ class BatchQueue(Generic[Given]):
             item.ids = ids
         with self._changed:
             ready = sorted((item for item in (*self._tokenized[kind], *fresh) if not item.future.cancelled()), key=length)
-            batch, self._tokenized[kind] = split(ready, min(self._batch_tokens, most_batch_tokens))
+            batch, self._tokenized[kind] = split(ready, self._budget(kind, most_batch_tokens))
         return batch or self.take(tokenize, most_batch_tokens, wait=wait)
+
+    def _budget(self, kind: Kind, most_batch_tokens: int) -> int:
+        """The tokens of the next batch."""
+        most = min(self._batch_tokens, most_batch_tokens)
+        beside = kind == "document" and time.monotonic() - self._asked_at < LATELY_SECONDS
+        return min(most, max(most // BESIDE_QUERIES, LEAST_TOKENS)) if beside else most
 
     def _now(self) -> Kind | None:
         with self._changed:
@@ -132,6 +147,8 @@ class BatchQueue(Generic[Given]):
         documents_due = self._queries_in_a_row >= QUERIES_IN_A_ROW and self._holds("document")
         kind: Kind = "query" if self._holds("query") and not documents_due else "document"
         self._queries_in_a_row = self._queries_in_a_row + 1 if kind == "query" else 0
+        if kind == "query":
+            self._asked_at = time.monotonic()
         return kind
 
     def _fetch(self, kind: Kind) -> list[Item[Given]]:

@@ -31,13 +31,15 @@ PIECES_AT_ONCE = 32
 FIRST_PAUSE_SECONDS = 60
 LONGEST_PAUSE_SECONDS = 86_400
 
-# Pieces of files come last, and few at a time: a large upload must not keep what was said or stored just now waiting.
+# ``failures >= 0`` is always so, and lets the partial index be used. Pieces of files come last, and few at a time: a large upload must not keep what was said or stored just now waiting.
 _DUE = text("""
 SELECT u.kind, u.id, coalesce(p.text, m.content) AS text
   FROM (
-    (SELECT kind, id FROM unembedded WHERE model = :model AND NOT bulk AND due_at <= now() ORDER BY due_at LIMIT :limit)
+    (SELECT kind, id FROM unembedded WHERE model = :model AND NOT bulk AND due_at <= now() AND failures >= 0
+      ORDER BY due_at LIMIT :limit)
     UNION ALL
-    (SELECT kind, id FROM unembedded WHERE model = :model AND bulk AND due_at <= now() ORDER BY due_at LIMIT :pieces)
+    (SELECT kind, id FROM unembedded WHERE model = :model AND bulk AND due_at <= now() AND failures >= 0
+      ORDER BY due_at LIMIT :pieces)
     LIMIT :limit
   ) u
   LEFT JOIN passages p ON u.kind = 'passage' AND p.id = u.id AND p.superseded_at IS NULL

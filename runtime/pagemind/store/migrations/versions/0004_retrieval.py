@@ -85,11 +85,12 @@ CREATE TABLE unembedded (
     due_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant_id, model, kind, id)
 );
-CREATE INDEX unembedded_due ON unembedded (tenant_id, model, bulk, due_at);
+CREATE INDEX unembedded_due ON unembedded (tenant_id, model, bulk, due_at) WHERE failures >= 0;
 """
 
-# What is written in one statement is queued in one: bulk inserts stay bulk inserts. What leaves the queue is looked up one by one
-# in its key, whatever the planner thinks of a queue that was empty just now: a join took quadratic time.
+# What is written in one statement is queued in one: bulk inserts stay bulk inserts. What leaves the queue is looked up one by
+# one in its key, whatever the planner thinks of a queue that was empty just now: a join took quadratic time, and so did the other
+# index, which is therefore a partial one that only the search for what is due can use.
 TRIGGERS = (
     """
 CREATE FUNCTION queue_passages() RETURNS trigger LANGUAGE plpgsql AS $$
