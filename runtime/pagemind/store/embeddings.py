@@ -31,7 +31,8 @@ PIECES_AT_ONCE = 32
 FIRST_PAUSE_SECONDS = 60
 LONGEST_PAUSE_SECONDS = 86_400
 
-# ``failures >= 0`` is always so, and lets the partial index be used. Pieces of files come last, and few at a time: a large upload must not keep what was said or stored just now waiting.
+# Pieces of files come last, and few at a time: a large upload must not keep what was said or stored just now waiting.
+# ``failures >= 0`` is always so, and lets the partial index be used.
 _DUE = text("""
 SELECT u.kind, u.id, coalesce(p.text, m.content) AS text
   FROM (

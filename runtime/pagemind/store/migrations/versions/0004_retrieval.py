@@ -89,7 +89,7 @@ CREATE INDEX unembedded_due ON unembedded (tenant_id, model, bulk, due_at) WHERE
 """
 
 # What is written in one statement is queued in one: bulk inserts stay bulk inserts. What leaves the queue is looked up one by
-# one in its key, whatever the planner thinks of a queue that was empty just now: a join took quadratic time, and so did the other
+# one in its key, whatever the planner thinks of a queue that was empty just now: a join took quadratic time. So did the other
 # index, which is therefore a partial one that only the search for what is due can use.
 TRIGGERS = (
     """
