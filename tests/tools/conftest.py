@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -15,6 +15,7 @@ from pagemind.errors import BlockTaken, UnknownBlock, UnknownFile
 from pagemind.memory.blocks import apply_edit
 from pagemind.memory.file_view import lines_of, numbered, view_of
 from pagemind.records import (
+    Archived,
     Block,
     CallRequest,
     Edit,
@@ -82,10 +83,10 @@ class SyscallsInMemory:
         block.description = block.description if description is None else description
         self.blocks[to or label] = block
 
-    async def archive(self, text: str, tags: Sequence[str] = ()) -> UUID:
+    async def archive(self, text: str, tags: Sequence[str] = ()) -> Archived:
         hit = PassageHit(uuid4(), text, tuple(tags), f"agent:{self.agent_name}", NOON, 1.0)
         self.passages.append(hit)
-        return hit.id
+        return Archived(hit.id, text)
 
     async def search_archive(
         self,

@@ -217,6 +217,8 @@ def report(done: Done, seen: Seen) -> str:
         handled = any(other.ok and written(other.call) == written(done.call) for other in seen.done)
         return "" if handled else f"That did not work. {shorten(done.result, 240)}"
     if done.call.name == "archival_memory_insert":
+        if done.result.startswith("Already stored"):
+            return f"It stands in the archive already: “{line}”."
         return f"I put it in the archive: “{line}”."
     if not line:
         return f"I struck it out: “{shorten(done.argument('old_content', 'old_string'), 120)}”."
