@@ -52,8 +52,11 @@ def device_of(name: str | None) -> torch.device:
 
 
 def read_tokenizer(folder: Path) -> Any:
-    """The folder's tokenizer, which pads and cuts nothing."""
-    tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    """The folder's tokenizer, which pads and cuts nothing. FileNotFoundError where there is none."""
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        raise FileNotFoundError(f"No such file: {file}")
+    tokenizer: Any = Tokenizer.from_file(str(file))
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer

@@ -69,8 +69,12 @@ class ModelThread(Generic[Given, Model]):
             self.model = self._load()
             work(self._queue, self.model)
         except self._failure as error:
-            self._queue.close(error)
+            self._end(error)
         finally:
             # Whatever ended this thread, nobody may wait for it for ever.
-            self._queue.close(self._failure("its thread has ended"))
-            self._ended = True
+            self._end(self._failure("its thread has ended"))
+
+    def _end(self, error: PagemindError) -> None:
+        # In this order: whoever hears of the failure finds that nothing is loading any more.
+        self._ended = True
+        self._queue.close(error)
