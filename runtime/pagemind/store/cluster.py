@@ -29,14 +29,14 @@ RETRY_SECONDS = 20.0
 """How long backends that outlived a killed server may hold its shared memory."""
 STOP_SECONDS = 60.0
 LOG_LIMIT_BYTES = 4_000_000
+LEAST_BUFFERS_MB = 64
+CONTAINER_MEMORY = Path("/sys/fs/cgroup/memory.max")
 SEGMENT_BYTES = 16 * 1024 * 1024
 
 SERVER_SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "100",
-    "shared_buffers": "64MB",
-    "effective_cache_size": "1GB",
     "maintenance_work_mem": "128MB",
     "random_page_cost": "1.1",
     "huge_pages": "off",
@@ -235,12 +235,43 @@ def start(home: Home) -> int:
     forget_dead_server(home)
     turn_log_over(home)
     mode, uid = run_as(home)
-    settings = {**SERVER_SETTINGS, "unix_socket_directories": str(make_socket_folder(home, uid))}
+    settings = {
+        **SERVER_SETTINGS,
+        **memory_settings(data_mb(home), memory_mb()),
+        "unix_socket_directories": str(make_socket_folder(home, uid)),
+    }
     arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     started = launch_program(mode, uid, str(home.log), program("postgres"), "-D", str(home.data), *arguments)
     if started.returncode != 0:
         raise start_failure(home, started.stderr)
     return int(started.stdout)
+
+
+def memory_settings(data: int, memory: int) -> dict[str, str]:
+    """How much memory the server keeps pages in, in megabytes: as much as there is data, within the bounds of the machine.
+
+    A small home stays small. Searching a large one costs several times as much where its pages come from the system instead.
+    """
+    buffers = max(LEAST_BUFFERS_MB, min(data, memory // 4))
+    return {"shared_buffers": f"{buffers}MB", "effective_cache_size": f"{max(1024, memory // 2)}MB"}
+
+
+def data_mb(home: Home) -> int:
+    """The size of the data folder. Files may go while they are looked at."""
+    total = 0
+    for folder, _, files in os.walk(home.data / "base"):
+        for name in files:
+            with contextlib.suppress(OSError):
+                total += (Path(folder) / name).stat().st_size
+    return total // 2**20
+
+
+def memory_mb() -> int:
+    """The memory of the machine, or of the container that this process is in."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with contextlib.suppress(OSError, ValueError):
+        total = min(total, int(CONTAINER_MEMORY.read_text()))
+    return total // 2**20
 
 
 def forget_dead_server(home: Home) -> None:

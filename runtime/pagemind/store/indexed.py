@@ -103,7 +103,7 @@ def by_indexes(
     near, cosine = "SELECT NULL::uuid AS id, NULL::float8 AS cosine WHERE false", "NULL::float8"
     if "vector" in values:
         near = nearest(space, collection, narrow, str(values["model"]))
-        cosine = f"""coalesce(n.cosine, (SELECT 1 - (e.embedding <=> %(vector)s::halfvec) FROM {space.vectors} e
+        cosine = f"""coalesce(c.cosine, (SELECT 1 - (e.embedding <=> %(vector)s::halfvec) FROM {space.vectors} e
                   WHERE e.{space.key} = c.id AND e.model = %(model)s))"""  # noqa: S608 - constants
     statement = f"""
 WITH found AS MATERIALIZED ({found}),
@@ -111,12 +111,13 @@ extent AS MATERIALIZED (SELECT count(*) AS found, {collection.mean_words!r}::flo
 ranked AS MATERIALIZED (SELECT c.id FROM found c CROSS JOIN extent x ORDER BY {total} DESC LIMIT %(pool)s),
 near AS MATERIALIZED ({near}),
 candidates AS MATERIALIZED (
-    SELECT u.id, length({row}.words)::float8 AS size{counted}
-      FROM (SELECT id FROM ranked UNION SELECT id FROM near) AS u JOIN {space.table} {row} ON {row}.id = u.id
+    SELECT u.id, u.cosine, length({row}.words)::float8 AS size{counted}
+      FROM (SELECT id, max(cosine) AS cosine FROM (SELECT id, cosine FROM near UNION ALL SELECT id, NULL FROM ranked) AS each
+             GROUP BY id) AS u JOIN {space.table} {row} ON {row}.id = u.id
 ),
 best AS MATERIALIZED (
     SELECT c.id, {total} AS words, {cosine} AS cosine
-      FROM candidates c CROSS JOIN extent x LEFT JOIN near n ON n.id = c.id
+      FROM candidates c CROSS JOIN extent x
 )
 {result}
 """  # noqa: S608 - put together from constants of this room and numbers; every value is a parameter

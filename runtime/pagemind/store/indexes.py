@@ -12,6 +12,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, sql
 
+from pagemind.store.cluster import memory_mb
 from pagemind.store.failures import store_errors
 from pagemind.store.known import LEAKPROOF
 from pagemind.store.spaces import Space
@@ -120,13 +121,8 @@ class Builder:
         it must fit into the system's shared memory, too."""
         if not self._local:
             return min(index.memory_mb, REMOTE_MEMORY_MB), 2
-        memory_mb = min(index.memory_mb, machine_mb() // 4)
-        return memory_mb, min(4, max(0, (os.cpu_count() or 1) - 1)) if memory_mb < shared_mb() else 0
-
-
-def machine_mb() -> int:
-    """The machine's memory."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+        needed_mb = min(index.memory_mb, memory_mb() // 4)
+        return needed_mb, min(4, max(0, (os.cpu_count() or 1) - 1)) if needed_mb < shared_mb() else 0
 
 
 def shared_mb() -> int:
@@ -134,7 +130,7 @@ def shared_mb() -> int:
     try:
         return shutil.disk_usage(SHARED_MEMORY).free // 2**20
     except OSError:
-        return machine_mb()
+        return memory_mb()
 
 
 def constant(text: str) -> sql.SQL:
