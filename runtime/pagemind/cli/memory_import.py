@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -16,6 +16,7 @@ from rich.text import Text
 from pagemind.cli.output import print_json, printer
 from pagemind.cli.text import counted, one_line, safe_text
 from pagemind.engine import bulk
+from pagemind.engine.archival import Draft
 from pagemind.engine.bulk import Imported, import_passages, look_over
 from pagemind.engine.cutting import cutting_for
 from pagemind.engine.import_files import Found, find, refuse_missing
@@ -54,38 +55,56 @@ async def bring(
     if agent is None and archive is None:
         raise NoArchiveNamed()
     encoding = known_encoding(encoding)
-    await asyncio.to_thread(refuse_missing, paths)
     total_bytes = await asyncio.to_thread(all_bytes, paths, settings.file_limit_bytes)
     async with await Runtime.open(settings, work=False) as runtime:
         target = await Target.find(runtime, agent, archive)
         with bar() as progress:
             task = progress.add_task("loading the embedder", total=None)
-            cutting = await cutting_for(runtime.kernel.embedder, chunk_tokens)
-            first = Reading(paths, cutting, settings.file_limit_bytes, tags, encoding)
+            reading = Reading(
+                paths, await cutting_for(runtime.kernel.embedder, chunk_tokens), settings.file_limit_bytes, tags, encoding
+            )
             if strict:
                 progress.update(task, description="reading")
-                await refuse_any(replace(first))
-            reading = replace(first)
+                await refuse_any(replace(reading, refusals=[]))
             progress.reset(task, description="looking" if dry_run else "importing", total=None)
 
             def told(so_far: bulk.Progress) -> None:
                 total = so_far.read * max(1.0, total_bytes / max(reading.bytes, 1))
-                progress.update(task, completed=so_far.stored + so_far.known, total=total)
+                progress.update(task, completed=so_far.done, total=total)
 
-            if dry_run:
-                done = await look_over(runtime.kernel, target.archive_id, reading.drafts(), told)
-            else:
-                done = await import_passages(runtime.kernel, await target.make(), reading.drafts(), told)
+            done = await brought(runtime, target, reading, told, dry_run=dry_run)
             progress.update(task, completed=reading.pieces, total=reading.pieces)
-    if not reading.files and not reading.refused:
-        raise NothingToImport(named=", ".join(str(path) for path in paths))
     tell(reading, done, target, dry_run=dry_run, as_json=as_json)
     return 0 if reading.files else 1
 
 
+async def brought(
+    runtime: Runtime, target: Target, reading: Reading, told: Callable[[bulk.Progress], None], *, dry_run: bool
+) -> Imported:
+    """Import what is read, or look what that would store. An archive is made once there is something for it."""
+    drafts = reading.drafts()
+    first = await anext(drafts, None)
+    if first is None:
+        return Imported(0, 0, 0.0)
+    if dry_run:
+        return await look_over(runtime.kernel, target.archive_id, chained(first, drafts), told)
+    return await import_passages(runtime.kernel, await target.make(), chained(first, drafts), told)
+
+
+async def chained(first: Draft, others: AsyncIterator[Draft]) -> AsyncIterator[Draft]:
+    """The first one and the others."""
+    yield first
+    async for draft in others:
+        yield draft
+
+
 def all_bytes(paths: Sequence[Path], limit_bytes: int) -> int:
-    """The bytes of all files to be read."""
-    return sum(found.size_bytes for found in find(paths, limit_bytes) if isinstance(found, Found))
+    """The bytes of all files to be read. Raises ImportMissing, NothingToImport."""
+    refuse_missing(paths)
+    found = list(find(paths, limit_bytes))
+    if not found:
+        raise NothingToImport(named=", ".join(str(path) for path in paths))
+    return sum(each.size_bytes for each in found if isinstance(each, Found))
 
 
 async def refuse_any(reading: Reading) -> None:
