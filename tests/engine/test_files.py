@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from itertools import pairwise
 from uuid import UUID, uuid4
 
@@ -12,7 +12,8 @@ from pagemind.engine import files
 from pagemind.engine.files import Upload
 from pagemind.engine.intake import take_in
 from pagemind.engine.runtime import Runtime
-from pagemind.errors import BadPattern, FileTooLarge, UnknownFile, UnknownFileType, UnknownRecord
+from pagemind.errors import BadPattern, EmbedderError, FileTooLarge, UnknownFile, UnknownFileType, UnknownRecord
+from pagemind.model.embedder import Kind
 from pagemind.records import File, FileRequest, FileState, Folder, Prompt
 from pagemind.settings import Settings
 from pagemind.store import agents, folders
@@ -202,3 +203,20 @@ async def test_pieces_of_files_are_found_by_words_and_meaning_with_their_lines(r
     (hit,) = await files.search(reader.runtime.kernel, reader.agent.id, "colour of the spade", 5)
     assert (hit.name, hit.first_line, hit.last_line, hit.heading) == ("docs/garden.md", 1, 6, "Garden")
     assert await reader.runtime.memory.search_archive(reader.agent, "spade") == []
+
+
+class Picky(WordEmbedder):
+    """Refuses one piece."""
+
+    async def embed(self, texts: Sequence[str], *, kind: Kind) -> list[list[float]]:
+        if any("hose" in text for text in texts):
+            raise EmbedderError("it does not like it")
+        return await super().embed(texts, kind=kind)
+
+
+async def test_a_piece_that_the_embedder_refuses_keeps_no_file_waiting(settings: Settings) -> None:
+    async with bench(settings, embedder=Picky(), work=False) as reader:
+        folder_id = await folder_of(reader)
+        bad = await uploaded(reader, folder_id, "garden.md", GARDEN)
+        good = await uploaded(reader, folder_id, "tea.md", "Green tea is brewed at seventy degrees.")
+        assert [(await state_of(reader, file)).state for file in (bad, good)] == [FileState.completed] * 2

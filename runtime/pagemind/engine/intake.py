@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import cast
+from uuid import UUID
 
 from pagemind.engine.cutting import Cutting, cutting_for
 from pagemind.engine.documents import Unreadable, text_of
@@ -39,6 +40,7 @@ class Intake:
         self._kernel = kernel
         self._index_soon = index_soon
         self._wake = asyncio.Event()
+        self._failed: set[UUID] = set()
 
     def wake(self) -> None:
         """A file was uploaded."""
@@ -60,10 +62,25 @@ class Intake:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
 
+    async def _one(self) -> bool:
+        """Take a file in. One that fails unexpectedly, such as by its size, goes behind the others until the next start."""
+        async with self._kernel.database.transaction() as session:
+            file = await files.oldest_pending(session, self._failed)
+        if file is None:
+            return False
+        self._failed.add(file.id)
+        try:
+            await take_in_file(self._kernel, file)
+        except StoreError:
+            self._failed.discard(file.id)  # it is not the file's fault
+            raise
+        self._failed.discard(file.id)
+        return True
+
     async def _some(self) -> float:
         """Turn what waits into pieces, and see which files have all their vectors; when to look again."""
         kernel = self._kernel
-        while await take_in(kernel):
+        while await self._one():
             self._index_soon()
         async with kernel.database.transaction() as session:
             await files.complete(session, kernel.embedder.name)
@@ -75,14 +92,19 @@ async def take_in(kernel: Kernel) -> bool:
     """Turn the oldest file that waits into pieces; False where none waits."""
     async with kernel.database.transaction() as session:
         file = await files.oldest_pending(session)
-    if file is None:
-        return False
+    if file is not None:
+        await take_in_file(kernel, file)
+    return file is not None
+
+
+async def take_in_file(kernel: Kernel, file: File) -> None:
+    """Turn the file into pieces, or settle that it cannot be read."""
     try:
         text = await text_of(file.media_type, file.upload or b"")
     except Unreadable as error:
         async with kernel.database.transaction() as session:
             await files.settle(session, file.id, FileState.error, error=str(error))
-        return True
+        return
     cutting = await cutting_now(kernel)
     # In a thread that does not keep the process from ending: a large file takes long.
     pieces = cast("list[Passage]", await in_thread(lambda: pieces_of(file, text, cutting)))
@@ -92,7 +114,6 @@ async def take_in(kernel: Kernel) -> bool:
             folder = await folders.get(session, file.folder_id)
             for start in range(0, len(pieces), ROWS_AT_ONCE):
                 await insert_many(session, file.tenant_id, folder.archive_id, pieces[start : start + ROWS_AT_ONCE])
-    return True
 
 
 async def cutting_now(kernel: Kernel) -> Cutting:

@@ -34,7 +34,10 @@ _COMPLETE = text(
         SELECT FROM passages p
          WHERE p.file_id = f.id AND p.superseded_at IS NULL AND NOT EXISTS (
             SELECT FROM passage_embeddings e
-             WHERE e.tenant_id = p.tenant_id AND e.passage_id = p.id AND e.model = :model))
+             WHERE e.tenant_id = p.tenant_id AND e.passage_id = p.id AND e.model = :model)
+           AND NOT EXISTS (
+            SELECT FROM unembedded u
+             WHERE u.tenant_id = p.tenant_id AND u.model = :model AND u.kind = 'passage' AND u.id = p.id AND u.failures > 0))
     """
 )
 
@@ -109,9 +112,10 @@ async def remove(session: AsyncSession, file_id: UUID) -> None:
     await session.execute(delete(File).where(col(File.id) == file_id))
 
 
-async def oldest_pending(session: AsyncSession) -> File | None:
-    """A file that is not text yet, with what was uploaded."""
-    query = select(File).where(col(File.state) == FileState.pending).order_by(col(File.created_at), col(File.id)).limit(1)
+async def oldest_pending(session: AsyncSession, besides: Collection[UUID] = ()) -> File | None:
+    """A file that is not text yet, with what was uploaded; none of those ``besides``."""
+    query = select(File).where(col(File.state) == FileState.pending, col(File.id).not_in(besides))
+    query = query.order_by(col(File.created_at), col(File.id)).limit(1)
     return (await session.execute(query)).scalar_one_or_none()
 
 
@@ -130,7 +134,7 @@ async def settle(
 
 
 async def complete(session: AsyncSession, model: str) -> None:
-    """Files all of whose pieces have their vectors are done."""
+    """Files all of whose pieces have their vectors are done; a piece that the embedder refuses is found by its words."""
     await session.execute(_COMPLETE, {"model": model})
 
 
