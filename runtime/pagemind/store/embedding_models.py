@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from pagemind.errors import UnknownRecord
 from pagemind.records import EmbeddingModel
-from pagemind.records.base import record_of
+
+COLUMNS = tuple(EmbeddingModel.model_fields)
 
 # The columns of the model are NULL for a tenant that has none.
 _ALL = text("""
@@ -75,7 +76,7 @@ async def of_tenant(session: AsyncSession, tenant_id: UUID) -> Models:
     rows = (await session.execute(_ALL, {"tenant": tenant_id})).mappings().all()
     if not rows:
         raise UnknownRecord(kind="tenant", id=str(tenant_id))
-    models = [record_of(EmbeddingModel, {**row}) for row in rows if row["model"] is not None]
+    models = [EmbeddingModel(**{name: row[name] for name in COLUMNS}) for row in rows if row["model"] is not None]
     return Models(rows[0]["serving"], models)
 
 
