@@ -43,7 +43,15 @@ def postgres_mib(runtime: Runtime) -> float | None:
     server = embedded.pid if embedded else None
     if server is None or not Path("/proc/self/smaps_rollup").exists():
         return None
-    return sum(held(pid).pss_mib for pid in (server, *children(server)))
+    return sum(map(pss_mib, (server, *children(server))))
+
+
+def pss_mib(pid: int) -> float:
+    """Of one process; 0 of one that has just gone, as those of parallel workers and vacuums do."""
+    try:
+        return held(pid).pss_mib
+    except OSError:
+        return 0.0
 
 
 def runtime_mib() -> float | None:
