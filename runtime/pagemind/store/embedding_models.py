@@ -83,13 +83,13 @@ async def of_tenant(session: AsyncSession, tenant_id: UUID) -> Models:
 async def bind(session: AsyncSession, tenant_id: UUID, model: str, dimensions: int) -> int | None:
     """The length of the model's vectors as the tenant has them; None for a model that it does not have.
 
-    A tenant without any model has this one from now on, and it serves. Raises UnknownRecord without such a tenant.
+    Where none serves yet this one does from now on, unless it is being added. Raises UnknownRecord without such a tenant.
     """
     values = {"tenant": tenant_id, "model": model, "dimensions": dimensions}
     row = (await session.execute(_BOUND, values)).one_or_none()
     if row is None:
         raise UnknownRecord(kind="tenant", id=str(tenant_id))
-    if row.serving is None and row.dimensions in (None, dimensions):
+    if row.serving is None and row.dimensions is None:
         if (await session.execute(_FIRST, values)).scalar_one_or_none() is not None:
             await session.execute(_ADD, {**values, "url": None})
             return dimensions
