@@ -95,6 +95,8 @@ class Builder:
             statement = sql.SQL("CREATE INDEX CONCURRENTLY IF NOT EXISTS {} ON {} USING {} WHERE {}")
             parts = (sql.Identifier(index.name), sql.Identifier(index.table), constant(index.using), index.where)
             await self._connection.execute(statement.format(*parts))
+            # A table that was filled just now still counts as small: a row would be looked up by any index of its tenant.
+            await self._connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(index.table)))
 
     async def keep_only(self, ids: Collection[UUID], names: Collection[str]) -> None:
         """Of the indexes of these collections drop all but the named ones."""
