@@ -221,7 +221,8 @@ class ImportRefused(BadInput):
 
 
 class ChunkTooLong(BadInput):
-    """The embedder reads {most} tokens of a text, and pieces of {asked} are asked for. Fix: give --chunk-tokens {most} or less."""
+    """The embedder reads {most} tokens of a text, and pieces of {asked} are asked for.
+    Fix: give --chunk-tokens {most} or less."""
 
     code = "chunk_too_long"
 
