@@ -32,6 +32,7 @@ from pagemind.engine.queue import Queue
 from pagemind.engine.salt import cache_salt
 from pagemind.engine.second_stage import SecondStage
 from pagemind.engine.serving import serving_of
+from pagemind.engine.surveyor import Surveyor
 from pagemind.engine.window import open_window
 from pagemind.engine.worker import Worker
 from pagemind.errors import RunFailed
@@ -76,8 +77,9 @@ class Runtime:
         self._main: dict[UUID, UUID] = {}
         self._queue = Queue(kernel.database, kernel.settings.queue_limit)
         self._intake = Intake(kernel, self._indexer.wake)
+        surveyor = Surveyor(kernel.database)
         self._tasks = (
-            [asyncio.create_task(part.serve()) for part in (self.worker, self._indexer, self._intake, early)]
+            [asyncio.create_task(part.serve()) for part in (self.worker, self._indexer, self._intake, early, surveyor)]
             + [asyncio.create_task(kernel.accesses.serve(kernel.database))]
             if work
             else []

@@ -146,13 +146,13 @@ class Surveyor:
     async def serve(self) -> None:
         """Look from time to time until cancelled; a store that fails is asked again later."""
         while True:
+            await asyncio.sleep(POLL_SECONDS)
             try:
                 await self.look()
             except StoreError as error:
                 log.warning("the survey of large archives waits: %s", error)
             except Exception:  # the surveyor's loop: searches of what grows later must not stay slow for ever
                 log.exception("the survey of large archives failed")
-            await asyncio.sleep(POLL_SECONDS)
 
     async def look(self) -> None:
         """Survey, if enough is new and no import goes on."""

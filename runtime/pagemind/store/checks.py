@@ -14,9 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from pagemind.errors import StoreError
 from pagemind.settings import Settings
+from pagemind.store.bootstrap import MARK_LEAKPROOF
 from pagemind.store.cluster import server_pid
 from pagemind.store.database import Database, refuse_unsafe_role
 from pagemind.store.home import Home, socket_folder
+from pagemind.store.known import LEAKPROOF
 from pagemind.store.migrate import HEAD, revision
 
 LEAST_FREE_BYTES = 500_000_000
@@ -54,8 +56,13 @@ async def check_database(database: Database) -> list[Check]:
         "role": check_role,
         "row-level security": check_policies,
         "vectors": check_vectors,
+        "large archives": check_indexed_search,
     }
-    return [await ask(database, name, question) for name, question in questions.items()]
+    checks = [await ask(database, name, question) for name, question in questions.items()]
+    if database.owner_url is None:
+        fix = "set PAGEMIND_MIGRATION_URL to the role that owns the tables, so that large archives get their indexes"
+        checks.append(Check("indexes", "warning", "nobody makes indexes for large archives; they are searched row by row", fix))
+    return checks
 
 
 async def ask(database: Database, name: str, question: Callable[[AsyncSession], Awaitable[Check]]) -> Check:
@@ -122,6 +129,14 @@ async def check_vectors(session: AsyncSession) -> Check:
     if cosine is not None and abs(cosine - 0.8) < 0.01:
         return Check("vectors", "ok", "a halfvec's cosine is right")
     return Check("vectors", "failed", f"a cosine of 0.8 came out as {cosine}", "reinstall pgvector")
+
+
+async def check_indexed_search(session: AsyncSession) -> Check:
+    """Whether row-level security lets an index of words be used."""
+    if await session.scalar(text(LEAKPROOF)):
+        return Check("large archives", "ok", "an index of words is used under row-level security")
+    found = "no index of words is used under row-level security, so that large archives are searched row by row"
+    return Check("large archives", "warning", found, f"as a superuser, in this database: {MARK_LEAKPROOF}")
 
 
 def check_folders(settings: Settings) -> list[Check]:

@@ -63,11 +63,12 @@ async def search_indexed(
     by_meaning = "vector" in values
     known = terms if len(terms) <= MOST_TERMS else sorted(terms, key=collection.rows_of)[:MOST_TERMS]
     pool = int(values["pool"])
-    settings = dict(PLANNING)
+    settings = {"enable_seqscan": "off"}
     if left < collection.rows and narrow_enough(collection, left, pool):
         statement, queries = few_rows(space, collection, narrow, known, by_meaning, result)
     else:
         settings |= {
+            **PLANNING,
             "hnsw.iterative_scan": "relaxed_order",
             "hnsw.ef_search": str(min(MOST_SEARCHED, max(LEAST_SEARCHED, 2 * pool))),
             "hnsw.max_scan_tuples": str(MOST_VISITED),

@@ -33,8 +33,8 @@ class Space:
     """The indexes of rows that a large collection has, each as it stands behind USING."""
 
 
-_OF_PASSAGES = "ARRAY[source, origin, identity_id::text]"
-_OF_MESSAGES = "ARRAY[role, sender]"
+_OF_PASSAGES = "ARRAY[source::text, origin::text, identity_id::text]"
+_OF_MESSAGES = "ARRAY[role::text, sender::text]"
 PASSAGES = Space(
     kind="passage",
     table="passages",
