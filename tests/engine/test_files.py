@@ -202,7 +202,7 @@ async def test_pieces_of_files_are_found_by_words_and_meaning_with_their_lines(r
     await uploaded(reader, await folder_of(reader), "garden.md", GARDEN)
     (hit,) = await files.search(reader.runtime.kernel, reader.agent.id, "colour of the spade", 5)
     assert (hit.name, hit.first_line, hit.last_line, hit.heading) == ("docs/garden.md", 1, 6, "Garden")
-    assert await reader.runtime.memory.search_archive(reader.agent, "spade") == []
+    assert list(await reader.runtime.memory.search_archive(reader.agent, "spade")) == []
 
 
 class Picky(WordEmbedder):
