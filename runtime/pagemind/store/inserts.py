@@ -39,16 +39,12 @@ _COPY_TYPES = (
 )  # fmt: skip
 """A vector goes as the bytes that ``halfvec_recv`` reads; the types of the others are their columns'."""
 AS_COPIED = ", ".join("i.extra::jsonb" if name == "extra" else f"i.{name}" for name in GIVEN)
-# One look at the index for each text: an EXISTS may become one look at all of the archive, whose rows the planner underrates.
-STANDS = f"""
-    (SELECT true FROM passages p WHERE p.tenant_id = CAST(:tenant AS uuid) AND p.archive_id = CAST(:archive AS uuid)
-        AND p.digest = i.digest AND {IN_FORCE} LIMIT 1)"""  # noqa: S608 - constants
 _KEEP = text(
     f"""
 INSERT INTO passages (tenant_id, archive_id, evidence, {", ".join(GIVEN)})
 SELECT CAST(:tenant AS uuid), CAST(:archive AS uuid), '{{}}', {AS_COPIED}
   FROM pg_temp.incoming_passages i
- WHERE {STANDS} IS NULL
+ WHERE i.digest IS NULL OR i.digest <> ALL (CAST(:known AS uuid[]))
  ORDER BY i.place
 RETURNING id
 """  # noqa: S608 - constants of this module
@@ -60,13 +56,16 @@ SELECT CAST(:tenant AS uuid), i.id, :model, CAST(:archive AS uuid), i.vector
   FROM pg_temp.incoming_passages i WHERE i.vector IS NOT NULL AND i.id = ANY (CAST(:kept AS uuid[]))
 """
 )
-_SEEN = text(
+_DIGESTS = text(
+    f"SELECT {DIGEST.format('given')} FROM unnest(CAST(:texts AS text[])) WITH ORDINALITY AS t (given, place) ORDER BY place"  # noqa: S608
+)
+# All at once: a look for each text is many looks at all of the archive where the planner takes another index for as good.
+_KNOWN = text(
     f"""
-SELECT i.digest, {STANDS} IS NOT NULL AS known
-  FROM (SELECT place, {DIGEST.format("given")} AS digest
-          FROM unnest(CAST(:texts AS text[])) WITH ORDINALITY AS t (given, place)) AS i
- ORDER BY i.place
-"""  # noqa: S608 - constants of this module
+SELECT DISTINCT p.digest FROM passages p
+ WHERE p.tenant_id = CAST(:tenant AS uuid) AND p.archive_id = CAST(:archive AS uuid)
+   AND p.digest = ANY (CAST(:digests AS uuid[])) AND {IN_FORCE}
+"""  # noqa: S608 - constants
 )
 
 
@@ -89,7 +88,7 @@ class Vectors:
 async def insert_many(session: AsyncSession, tenant_id: UUID, archive_id: UUID, passages: Sequence[Passage]) -> None:
     """Store the passages in the archive. Their vectors follow."""
     await _copy(session, passages, [None] * len(passages), [None] * len(passages))
-    await session.execute(_KEEP, {"tenant": tenant_id, "archive": archive_id})
+    await session.execute(_KEEP, {"tenant": tenant_id, "archive": archive_id, "known": []})
 
 
 async def insert_new(
@@ -106,7 +105,8 @@ async def insert_new(
     """
     await _copy(session, passages, digests, vectors.rows)
     of_archive = {"tenant": tenant_id, "archive": archive_id}
-    kept = [*(await session.execute(_KEEP, of_archive)).scalars()]
+    known = await _known(session, tenant_id, archive_id, digests)
+    kept = [*(await session.execute(_KEEP, {**of_archive, "known": list(known)})).scalars()]
     # Two statements: what each table's triggers do comes in this order.
     await session.execute(_KEEP_VECTORS, {**of_archive, "model": vectors.model, "kept": kept})
     return len(kept)
@@ -114,13 +114,20 @@ async def insert_new(
 
 async def seen(session: AsyncSession, tenant_id: UUID, archive_id: UUID, texts: Sequence[str]) -> list[Seen]:
     """The texts' digests, and whether a passage in force of the archive has them already."""
-    values = {"tenant": tenant_id, "archive": archive_id, "texts": list(texts)}
-    return [Seen(row.digest, row.known) for row in await session.execute(_SEEN, values)]
+    digests = [*(await session.execute(_DIGESTS, {"texts": list(texts)})).scalars()]
+    known = await _known(session, tenant_id, archive_id, digests)
+    return [Seen(digest, digest in known) for digest in digests]
 
 
 def packed(vector: Sequence[float]) -> bytes:
     """The vector as ``halfvec_recv`` reads it: its length and an unused word, 16 bits each, then halves; high bytes first."""
     return struct.pack(f">HH{len(vector)}e", len(vector), 0, *vector)
+
+
+async def _known(session: AsyncSession, tenant_id: UUID, archive_id: UUID, digests: Sequence[UUID]) -> set[UUID]:
+    """Those of the digests that a passage in force of the archive has."""
+    values = {"tenant": tenant_id, "archive": archive_id, "digests": list(digests)}
+    return {*(await session.execute(_KNOWN, values)).scalars()}
 
 
 async def _copy(
