@@ -36,7 +36,7 @@ def standing(archive: str, gist: str, said: str) -> str:
         (SELECT p.* FROM passages p WHERE p.archive_id = {archive} AND p.gist = {gist} AND {IN_FORCE} LIMIT 1)
         UNION ALL
         (SELECT p.* FROM passages p WHERE p.archive_id = {archive} AND p.digest = {DIGEST.format(said)} AND p.file_id IS NULL
-            AND {IN_FORCE} ORDER BY p.created_at LIMIT 1)
+            AND {IN_FORCE} LIMIT 1)
     ) AS each LIMIT 1"""  # noqa: S608 - expressions of this module
 
 
@@ -85,7 +85,7 @@ WITH e AS MATERIALIZED (
 ), told AS (
     UPDATE passages p SET {merged("n")}
       FROM known k JOIN e ON e.place = k.place CROSS JOIN LATERAL jsonb_populate_record(NULL::passages, e.given) AS n
-     WHERE p.tenant_id = e.tenant_id AND p.id = k.id
+     WHERE p.id = ANY (ARRAY(SELECT id FROM known)) AND p.tenant_id = e.tenant_id AND p.id = k.id
 ), kept AS (
     INSERT INTO passages (tenant_id, archive_id, {", ".join(COLUMNS)})
     SELECT e.tenant_id, e.archive_id, {", ".join(f"n.{name}" for name in COLUMNS)}
