@@ -101,5 +101,6 @@ def digest(text: str) -> UUID:
 async def settled(runtime: Runtime, told: Told) -> float:
     """Survey what was stored, and make the indexes that it wants, which otherwise goes on in the background; the seconds."""
     began = time.perf_counter()
+    await runtime.indexed()
     await survey(runtime.kernel.database, lambda line: told(f"  {line}"))
     return time.perf_counter() - began

@@ -78,6 +78,8 @@ async def measure(settings: Settings, size: Size, parts: Parts, told: Told, kept
             }
         )
         async with await Runtime.open(own, work=False) as runtime:
+            if runtime.kernel.second_stage:
+                await runtime.kernel.second_stage.reranker.ready()
             if parts.recall:
                 report = await with_recall(report, runtime, parts.data, told)
                 kept(report)
