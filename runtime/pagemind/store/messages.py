@@ -142,6 +142,7 @@ async def candidates(
     model: str | None = None,
     filters: Filters = NOTHING_FILTERED,
     pool: int = 100,
+    exact: bool = False,
 ) -> list[MessageHit]:
     """The best ``pool`` messages by words and the best by meaning, with raw ``scores`` and ``score`` 0; rank them next.
 
@@ -149,6 +150,7 @@ async def candidates(
     ``scores`` has ``words`` (BM25) and ``vector`` (cosine; only where ``vector`` and ``model`` are given and the message has
     its vector). A query ``#12`` or ``#12-#20`` looks up by place instead, in order, with ``scores`` ``{"place": 1}``.
     Without a query they are the newest. Of the filters, ``roles``, times and ``identity_ids`` (the senders) count.
+    ``exact`` looks at every message, whatever it costs.
     """
     ids = [conversation_ids] if isinstance(conversation_ids, UUID) else list(conversation_ids)
     scope = {"conversations": ids, "pool": pool}
@@ -162,7 +164,7 @@ async def candidates(
         return [message_hit(row, {"place": 1.0}) for row in await rows(session, newest, {**scope, **narrow.values})]
     everything = Scope(_SCOPE, {"conversations": ids})
     terms = await rarest(session, MESSAGES, everything, narrow, await terms_of(session, query))
-    wanted = Wanted(terms, vector_text(vector), model, pool)
+    wanted = Wanted(terms, vector_text(vector), model, pool, filters=filters, exact=exact)
     found = await search(session, MESSAGES, everything, narrow, wanted, _FOUND)
     return await with_neighbours(session, narrow, wanted, found) if found else []
 

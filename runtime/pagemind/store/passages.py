@@ -53,10 +53,20 @@ _FOUND = """
            p.refreshed_at, p.identity_id, b.words AS by_words, b.cosine
       FROM best b JOIN passages p ON p.id = b.id ORDER BY p.created_at
         """
+NEWEST = {Within.tenant: 4}
+"""Among so many of the newest of each archive those are looked for that lack their vector; else among ``NEWEST_OF_FEW``."""
+NEWEST_OF_FEW = 64
+# Row by row, by the indexes: a search asks this each time, and of a million passages nearly all have their vectors.
 _LACKING = """
-    SELECT p.id, p.text {scope} AND p.superseded_at IS NULL AND NOT EXISTS (
-        SELECT FROM passage_embeddings e WHERE e.tenant_id = p.tenant_id AND e.passage_id = p.id AND e.model = %(model)s)
-     ORDER BY p.created_at DESC LIMIT %(limit)s
+    SELECT n.id, n.text
+      FROM ({archives}) AS a
+     CROSS JOIN LATERAL (
+           SELECT p.id, p.tenant_id, p.text, p.created_at FROM passages p
+            WHERE p.archive_id = a.id AND p.superseded_at IS NULL AND {narrow}
+            ORDER BY p.created_at DESC LIMIT %(newest)s) AS n
+     WHERE NOT EXISTS (
+        SELECT FROM passage_embeddings e WHERE e.tenant_id = n.tenant_id AND e.passage_id = n.id AND e.model = %(model)s)
+     ORDER BY n.created_at DESC LIMIT %(limit)s
     """
 
 
@@ -177,12 +187,11 @@ class Lacking:
 
 
 async def lacking(session: AsyncSession, owner: UUID | None, within: Within, model: str, limit: int) -> list[Lacking]:
-    """Passages in that scope without a vector by this model, the newest first."""
+    """Passages among the newest of that scope without a vector by this model, the newest first."""
     scope = scope_of(owner, within)
-    if within is Within.tenant:
-        scope = Scope(f"{scope.sql} AND {_OF_NO_FILE}", scope.values)
-    statement = _LACKING.format(scope=scope.of("passages", "p"))
-    found = await rows(session, statement, {**scope.values, "model": model, "limit": limit})
+    statement = _LACKING.format(archives=scope.archives, narrow=_OF_NO_FILE if within is Within.tenant else "true")
+    values = {"model": model, "limit": limit, "newest": NEWEST.get(within, NEWEST_OF_FEW)}
+    found = await rows(session, statement, {**scope.values, **values})
     return [Lacking(row.id, row.text) for row in found]
 
 
