@@ -34,7 +34,7 @@ MOST_SEARCHED = 1000
 MOST_VISITED = 40_000
 """How far the index is followed where the conditions let few rows pass."""
 LOOKED_UP_COST = 0.15
-"""What a row costs that is looked at by itself, of what one costs that the index passes (measured: 6 to 60 µs of a busy core)."""
+"""What a row costs that is looked at by itself, of what one costs that the index passes (6 to 60 µs of a busy core)."""
 
 # The planner knows neither what a filter leaves nor what the index costs: there is no scan here but by an index.
 PLANNING = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "enable_sort": "off"}
