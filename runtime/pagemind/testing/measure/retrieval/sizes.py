@@ -25,5 +25,5 @@ class Size:
 
 
 QUICK = Size(
-    conversations=1, ablate=False, texts=2_000, sizes=(1_000, 5_000), many=(20, 10), queries=15, loading=512, rounds=1
+    conversations=1, ablate=False, texts=1_000, sizes=(1_000, 5_000), many=(20, 10), queries=15, loading=256, rounds=1
 )  # fmt: skip
