@@ -26,7 +26,7 @@ from pagemind.store.shares import BUDGET, Collection, picked
 from pagemind.store.spaces import Scope, Space
 from pagemind.store.terms import Term
 
-CUT = 2 * BUDGET
+CUT = 3 * BUDGET
 """At most so many rows are scored by their words, if the survey was wrong."""
 LEAST_SEARCHED = 100
 MOST_SEARCHED = 1000

@@ -16,7 +16,7 @@ from pagemind.records.search import CONFIDENCE, Filters
 from pagemind.store.spaces import Kind
 from pagemind.store.terms import Term
 
-BUDGET = 2000
+BUDGET = 1000
 """How many rows may become candidates by their words."""
 PAIRED = 6
 """Of so many of the rarest words that are too common by themselves, pairs and triples are looked for."""
