@@ -6,7 +6,7 @@ words are what finds a message. But of one word with equal weights it is the par
 n places, divided by its limit, and takes a tenth of a microsecond where unnesting the vector takes twenty: n is read from it.
 
 One pass counts the query's words in every row of the scope, one goes over what came of it. The vectors are read in a pass of
-their own, by the archive or conversation that they name. Measured on idle cores: 2 ms over 1,000 passages, 20 ms over 10,000.
+their own, by the archive or conversation that they name: 0.2 ms for 1,000 of them, where looking each up takes 2 ms.
 """
 
 from __future__ import annotations
