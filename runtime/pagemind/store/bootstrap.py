@@ -32,7 +32,7 @@ def bootstrap(superuser: URL, secrets: Mapping[str, str]) -> None:
         with connect(superuser) as connection:
             for role in (OWNER, APP):
                 ensure_role(connection, role, secrets[role])
-            if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
                 connection.execute(
                     sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER))
                 )
@@ -55,7 +55,7 @@ def connect(url: URL) -> psycopg.Connection[tuple[object, ...]]:
 
 def ensure_role(connection: psycopg.Connection[tuple[object, ...]], role: str, password: str) -> None:
     """Make the role, or bring back its password and its lack of powers. The server stores a scram verifier only."""
-    known = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone()
+    known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
     verb = sql.SQL("ALTER" if known else "CREATE")
     verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
     connection.execute(
