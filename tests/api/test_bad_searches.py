@@ -66,6 +66,8 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Generator[Two]:
         clients = [Letta(base_url=running.url, api_key=key, max_retries=0, timeout=PATIENCE_SECONDS) for key in keys]
         agents = [talked_to(running, client, text) for client, text in zip(clients, (TEXT, THEIRS), strict=True)]
         yield Two(running, clients[0], clients[1], agents[0], keys[0])
+        for client in clients:
+            client.close()
     database.leave()
 
 
