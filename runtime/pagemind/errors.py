@@ -549,6 +549,13 @@ class RerankerUnfit(RerankerError):
     code = "reranker_unfit"
 
 
+class RerankerUnreadable(RerankerError):
+    """Late interaction cannot read tokens by {name}: {reason}. Fix: set PAGEMIND_RERANKER to a cross-encoder, such as
+    cross-encoder/ms-marco-MiniLM-L6-v2, or leave it out."""
+
+    code = "reranker_unreadable"
+
+
 class RerankerRefused(RerankerError):
     """The server at {url} gave no scores: {reason}. Fix: set PAGEMIND_RERANKER to the URL of a server that has /rerank."""
 

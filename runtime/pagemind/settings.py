@@ -89,8 +89,8 @@ class Settings(BaseSettings):
     embedder_batch_tokens: int = 65_536
 
     reranker: str | None = None
-    """A cross-encoder by folder or Hugging Face name, or the URL of a server that answers ``/rerank``; None: no reranker, since
-    on a CPU it takes longer than all the rest of a search."""
+    """``late`` (late interaction by the embedder's own model), a cross-encoder by folder or Hugging Face name, or the URL of a
+    server that answers ``/rerank``; None: no reranker, since on a CPU it takes longer than all the rest of a search."""
     reranker_model: str | None = None
     """The model's name, for a server that wants one."""
     reranker_api_key: SecretStr | None = None
@@ -103,6 +103,8 @@ class Settings(BaseSettings):
     """The longest pair of query and text that it reads, if its model reads that much; the longer one is cut."""
     reranker_batch_tokens: int = Field(default=16_384, ge=1)
     """The deadline is looked at between batches of so many tokens."""
+    reranker_cache_bytes: int = Field(default=64_000_000, ge=0)
+    """What late interaction keeps in memory of texts that it has read; one of 50 tokens by the wheel's model takes 20 kB."""
 
     embed_seconds: float = 10.0
     """How long a step waits for a vector before it goes on without (a search: by words alone)."""

@@ -33,6 +33,7 @@ class ByLength:
     """Likes short texts. ``outcome`` is what it does instead of answering."""
 
     name = "by-length"
+    weight = None
     deadline_seconds = 0.05
 
     def __init__(self, outcome: Exception | float | None = None) -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from pagemind.memory.reranking import reordered
+import pytest
+
+from pagemind.memory.reranking import mixed, reordered, scaled
 from pagemind.records import PassageHit
 
 
@@ -32,3 +35,31 @@ def test_what_the_policy_asks_for_weighs_a_rerankers_score_and_what_the_search_g
     found = reordered([old, new], [0.9, 0.5])
     assert [each.text for each in found] == ["new", "old"]
     assert [each.scores["reranker"] for each in found] == [0.5, 0.9]
+
+
+def test_a_reranker_with_a_weight_is_mixed_with_what_the_search_gave() -> None:
+    hits = [replace(hit(text), score=score) for text, score in (("a", 2.0), ("b", 1.5), ("c", 1.0), ("d", 0.9))]
+    scores = [0.3, 0.5, 0.4]
+    # Fused 1, 0.5, 0; late 0, 1, 0.5.
+    assert mixed(hits, scores, 1.0) == pytest.approx([1.0, 1.5, 0.5])
+    assert mixed(hits, scores, 3.0) == pytest.approx([1.0, 3.5, 1.5])
+    found = reordered(hits, scores, 1.0)
+    assert [each.text for each in found] == ["b", "a", "c", "d"]
+    assert [each.scores.get("reranker") for each in found] == [0.5, 0.3, 0.4, None]
+    assert [each.text for each in reordered(hits, scores, 3.0)] == ["b", "c", "a", "d"]
+    assert [each.text for each in reordered(hits, scores, 0.0)] == ["a", "b", "c", "d"]
+
+
+def test_mixing_knows_scores_below_nothing_and_equal_ones() -> None:
+    assert scaled([-0.5, 0.5, 0.0]) == [0.0, 1.0, 0.5]
+    assert scaled([0.4, 0.4]) == [0.0, 0.0]
+    assert scaled([]) == []
+    hits = [hit("a"), hit("b")]
+    assert [each.text for each in reordered(hits, [-0.2, -0.1], 3.0)] == ["b", "a"]
+    assert [each.text for each in reordered(hits, [0.1, 0.1], 3.0)] == ["a", "b"]
+    assert reordered(hits, [], 3.0) == hits
+
+
+def test_what_the_policy_asks_for_weighs_the_mixed_score_too() -> None:
+    old, new, other = hit("old", decay=0.4), hit("new"), hit("other")
+    assert [each.text for each in reordered([old, new, other], [0.9, 0.5, 0.1], 3.0)] == ["new", "old", "other"]

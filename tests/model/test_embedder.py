@@ -173,8 +173,8 @@ class Slow:
 
 
 @pytest.fixture
-async def queue() -> AsyncIterator[tuple[BatchQueue[str], Slow]]:
-    made, slow = BatchQueue[str](10, EmbedderError), Slow()
+async def queue() -> AsyncIterator[tuple[BatchQueue[str, list[float]], Slow]]:
+    made, slow = BatchQueue[str, list[float]](10, EmbedderError), Slow()
 
     thread = threading.Thread(target=work, args=(made, slow))
     thread.start()
@@ -184,15 +184,15 @@ async def queue() -> AsyncIterator[tuple[BatchQueue[str], Slow]]:
     await asyncio.to_thread(thread.join)
 
 
-def put(queue: BatchQueue[str], kind: Kind, *lengths: int) -> list[asyncio.Future[list[float]]]:
+def put(queue: BatchQueue[str, list[float]], kind: Kind, *lengths: int) -> list[asyncio.Future[list[float]]]:
     loop = asyncio.get_running_loop()
-    items = [Item(str(length), kind, loop.create_future(), loop) for length in lengths]
+    items: list[Item[str, list[float]]] = [Item(str(length), kind, loop.create_future(), loop) for length in lengths]
     queue.put(items)
     return [item.future for item in items]
 
 
 async def test_while_queries_come_batches_of_documents_are_a_quarter_as_large() -> None:
-    queue = BatchQueue[str](65_536, EmbedderError)
+    queue = BatchQueue[str, list[float]](65_536, EmbedderError)
     put(queue, "document", *[64] * 100)
     tokenize = Slow().tokenize
     assert len(queue.take(tokenize, 2048)) == 32
@@ -202,7 +202,7 @@ async def test_while_queries_come_batches_of_documents_are_a_quarter_as_large() 
     assert len(queue.take(tokenize, 256)) == 4
 
 
-async def test_batches_are_of_like_length_and_within_the_budget(queue: tuple[BatchQueue[str], Slow]) -> None:
+async def test_batches_are_of_like_length_and_within_the_budget(queue: tuple[BatchQueue[str, list[float]], Slow]) -> None:
     waiting, slow = queue
     futures = put(waiting, "document", 1, 9, 2, 5, 1, 5, 2, 30)
     slow.permits.release(100)
@@ -210,7 +210,7 @@ async def test_batches_are_of_like_length_and_within_the_budget(queue: tuple[Bat
     assert slow.batches == [[30], [9], [5, 5], [1, 1, 2, 2]]
 
 
-async def test_queries_overtake_documents_but_do_not_starve_them(queue: tuple[BatchQueue[str], Slow]) -> None:
+async def test_queries_overtake_documents_but_do_not_starve_them(queue: tuple[BatchQueue[str, list[float]], Slow]) -> None:
     waiting, slow = queue
     documents = put(waiting, "document", 10, 10, 10)
     await asyncio.sleep(0.05)
@@ -222,7 +222,7 @@ async def test_queries_overtake_documents_but_do_not_starve_them(queue: tuple[Ba
     assert order.index(10, 1) < len(order) - 3
 
 
-async def test_an_error_reaches_only_the_callers_of_its_batch(queue: tuple[BatchQueue[str], Slow]) -> None:
+async def test_an_error_reaches_only_the_callers_of_its_batch(queue: tuple[BatchQueue[str, list[float]], Slow]) -> None:
     waiting, slow = queue
     bad, good = put(waiting, "document", 7), put(waiting, "document", 10)
     slow.permits.release(100)
@@ -231,7 +231,7 @@ async def test_an_error_reaches_only_the_callers_of_its_batch(queue: tuple[Batch
         await bad[0]
 
 
-async def test_cancelled_texts_are_never_encoded(queue: tuple[BatchQueue[str], Slow]) -> None:
+async def test_cancelled_texts_are_never_encoded(queue: tuple[BatchQueue[str, list[float]], Slow]) -> None:
     waiting, slow = queue
     first, second, third = put(waiting, "document", 10, 9, 8)
     await asyncio.sleep(0.05)
@@ -243,7 +243,9 @@ async def test_cancelled_texts_are_never_encoded(queue: tuple[BatchQueue[str], S
 
 def test_splitting_takes_the_longest_first_and_loses_nothing() -> None:
     loop = asyncio.new_event_loop()
-    items = [Item("", "document", loop.create_future(), loop, [0] * length) for length in (1, 2, 3, 50)]
+    items: list[Item[str, list[float]]] = [
+        Item("", "document", loop.create_future(), loop, [0] * length) for length in (1, 2, 3, 50)
+    ]
     batch, rest = split(items, 10)
     assert (batch, rest) == (items[3:], items[:3])
     assert all(len(a.ids) <= len(b.ids) for a, b in pairwise(rest))

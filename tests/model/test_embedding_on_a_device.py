@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from pagemind.errors import EmbedderError
-from pagemind.model.buckets import ROWS, WIDTHS, Shape, bulk_width, graph_shape, warm_shapes, waste
 from pagemind.model.batch_queue import BatchQueue, Item, length, split
 from pagemind.model.batch_work import work
+from pagemind.model.buckets import ROWS, WIDTHS, Shape, bulk_width, graph_shape, warm_shapes, waste
 from pagemind.model.embedder import Kind, make_embedder
 from pagemind.model.graphs import Graphs, Replay, Vectors
 from pagemind.settings import Settings
@@ -126,7 +126,7 @@ class Device:
 
 async def run_through(device: Device, *asked: tuple[Kind, int]) -> list[list[float] | BaseException]:
     """Everything waits before the thread begins; it is closed when all are answered."""
-    queue, loop = BatchQueue[str](10, EmbedderError), asyncio.get_running_loop()
+    queue, loop = BatchQueue[str, list[float]](10, EmbedderError), asyncio.get_running_loop()
     items = [Item(str(size), kind, loop.create_future(), loop) for kind, size in asked]
     for item in items:
         queue.put([item])

@@ -208,7 +208,7 @@ async def reranker_findings(settings: Settings) -> list[Finding]:
         began = time.monotonic()
         await reranker.ready()
         loaded = time.monotonic()
-        texts = [RERANKED_TEXT] * settings.reranker_top
+        texts = [f"{number}. {RERANKED_TEXT}" for number in range(settings.reranker_top)]
         scores = await reranker.score("Is anybody there?", texts, deadline_seconds=RERANK_SECONDS)
         took_ms, deadline_ms = (time.monotonic() - loaded) * 1000, reranker.deadline_seconds * 1000
         words = f"{reranker.name}, ready in {loaded - began:.1f} s, {len(texts)} short texts in {took_ms:.0f} ms"

@@ -85,6 +85,9 @@ async def search(settings: Settings, *, agent: str, query: str, given: dict[str,
     talk: Found[MessageHit] = Found(())
     async with await Runtime.open(settings, work=False) as runtime:
         found = await runtime.agent(agent)
+        if runtime.kernel.second_stage:
+            # Nothing else keeps a single search waiting: it would be over before the model is there.
+            await runtime.kernel.second_stage.ready()
         policy, filters, memory = options.policy(search_policy(found)), options.filters, runtime.memory
         if not options.roles:
             archive = await memory.search_archive(found, query, filters=filters, limit=options.limit, policy=policy)

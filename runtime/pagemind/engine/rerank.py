@@ -24,4 +24,4 @@ async def reranked(kernel: Kernel, query: str, hits: Sequence[Hit], policy: Poli
         return list(hits), f"no reranker is configured: {KEPT}" if policy.rerank else ""
     top = hits[: kernel.settings.reranker_top]
     scores, note = await second.scored(query, [hit.content if isinstance(hit, MessageHit) else hit.text for hit in top])
-    return reordered(hits, scores), note
+    return reordered(hits, scores, second.reranker.weight), note

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pagemind.errors import RerankerError, RerankerLoading
@@ -25,6 +26,11 @@ class SecondStage:
     failed: int = 0
     told: set[str] = field(default_factory=set[str])
     """What was logged already."""
+
+    async def ready(self) -> None:
+        """Return when the reranker is loaded, or has failed: searches say so by themselves."""
+        with suppress(RerankerError):
+            await self.reranker.ready()
 
     async def scored(self, query: str, texts: Sequence[str]) -> tuple[list[float], str]:
         """A score for each text, or none at all; and the note."""

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pagemind.errors import PagemindError
 from pagemind.model.embedder import Kind
@@ -33,47 +33,57 @@ LATELY_SECONDS = 10.0
 
 Given = TypeVar("Given", bound=Sized)
 """What is computed about: a text, or a pair of texts."""
+Made = TypeVar("Made")
+"""What is computed: a vector, or the vectors of a text's tokens."""
 
 Tokenize = Callable[[Sequence[Given], Kind], list[list[int]]]
 
 
 @dataclass(eq=False)
-class Item(Generic[Given]):
+class Item(Generic[Given, Made]):
     """One text, or pair, on its way, and the caller's future for its vector."""
 
     text: Given
     kind: Kind
-    future: asyncio.Future[list[float]]
+    future: asyncio.Future[Made]
     loop: asyncio.AbstractEventLoop
     ids: list[int] = field(default_factory=list[int])
+    heard: Callable[[Given, Made], None] | None = None
+    """Gets the text and what was made of it, even if nobody waits for that any more."""
 
-    def give(self, vector: list[float]) -> None:
+    def give(self, vector: Made) -> None:
         """Hand the vector to the caller, from the model's thread."""
-        self._tell(lambda: None if self.future.done() else self.future.set_result(vector))
+        self._tell(lambda: self._given(vector))
 
     def fail(self, error: PagemindError) -> None:
         """Hand the failure to the caller, from any thread."""
         self._tell(lambda: None if self.future.done() else self.future.set_exception(error))
+
+    def _given(self, vector: Made) -> None:
+        if self.heard:
+            self.heard(self.text, vector)
+        if not self.future.done():
+            self.future.set_result(vector)
 
     def _tell(self, what: Callable[[], None]) -> None:
         if not self.loop.is_closed():
             self.loop.call_soon_threadsafe(what)
 
 
-class BatchQueue(Generic[Given]):
+class BatchQueue(Generic[Given, Made]):
     """Filled by event loops, emptied by the model's one thread. ``failure`` makes what callers get where a batch fails."""
 
     def __init__(self, batch_tokens: int, failure: Callable[[str], PagemindError]) -> None:
         self.failure = failure
         self._batch_tokens = batch_tokens
-        self._waiting: dict[Kind, deque[Item[Given]]] = {"query": deque(), "document": deque()}
-        self._tokenized: dict[Kind, list[Item[Given]]] = {"query": [], "document": []}
+        self._waiting: dict[Kind, deque[Item[Given, Made]]] = {"query": deque(), "document": deque()}
+        self._tokenized: dict[Kind, list[Item[Given, Made]]] = {"query": [], "document": []}
         self._changed = threading.Condition()
         self._closed: PagemindError | None = None
         self._queries_in_a_row = 0
         self._asked_at = -math.inf
 
-    def put(self, items: Sequence[Item[Given]]) -> None:
+    def put(self, items: Sequence[Item[Given, Made]]) -> None:
         """Add a caller's texts. After ``close`` they fail with its error."""
         with self._changed:
             if self._closed is None:
@@ -95,7 +105,7 @@ class BatchQueue(Generic[Given]):
         for item in left:
             item.fail(self._closed)
 
-    def take(self, tokenize: Tokenize[Given], most_batch_tokens: int, *, wait: bool = True) -> list[Item[Given]]:
+    def take(self, tokenize: Tokenize[Given], most_batch_tokens: int, *, wait: bool = True) -> list[Item[Given, Made]]:
         """The next batch, in order of length: waits for one; empty once closed, or where none is there and ``wait`` is off."""
         kind = self._wait() if wait else self._now()
         if kind is None:
@@ -151,7 +161,7 @@ class BatchQueue(Generic[Given]):
             self._asked_at = time.monotonic()
         return kind
 
-    def _fetch(self, kind: Kind) -> list[Item[Given]]:
+    def _fetch(self, kind: Kind) -> list[Item[Given, Made]]:
         """Texts to tokenize; none while tokenized ones are left, so that a short text is not overtaken for ever."""
         with self._changed:
             waiting = self._waiting[kind]
@@ -159,12 +169,12 @@ class BatchQueue(Generic[Given]):
             return [waiting.popleft() for _ in range(count)]
 
 
-def length(item: Item[Given]) -> int:
+def length(item: Item[Any, Any]) -> int:
     """The tokens of an item."""
     return len(item.ids)
 
 
-def split(ready: list[Item[Given]], batch_tokens: int) -> tuple[list[Item[Given]], list[Item[Given]]]:
+def split(ready: list[Item[Given, Made]], batch_tokens: int) -> tuple[list[Item[Given, Made]], list[Item[Given, Made]]]:
     """The longest items that fit the budget together once padded to the longest, at least one; and the rest.
 
     ``ready`` is in order of length, so that items of like length share a batch and little is padded. Beyond ``FULL_TOKENS``

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence, Sized
+from collections.abc import Callable, Sequence, Sized
 from typing import Generic, Protocol, TypeVar
 
-from pagemind.model.batch_queue import QUERIES_IN_A_ROW, BatchQueue, Given, Item
+from pagemind.model.batch_queue import QUERIES_IN_A_ROW, BatchQueue, Given, Item, Made
 from pagemind.model.embedder import Kind
-from pagemind.model.graphs import Vectors
 
 FAILURES = (RuntimeError, ValueError)
 
 
 Tokenized = TypeVar("Tokenized", bound=Sized, contravariant=True)
+Gives = TypeVar("Gives", covariant=True)
 
 
-class Batches(Protocol[Tokenized]):
+class Batches(Protocol[Tokenized, Gives]):
     """What a model's thread needs of the module that imports torch."""
 
     @property
@@ -33,18 +33,18 @@ class Batches(Protocol[Tokenized]):
         """Token ids of each text, or pair, with all that the model wants around it, cut to the model's length."""
         ...
 
-    def start(self, batch: Sequence[Sequence[int]]) -> Vectors:
-        """Begin with a batch; what comes back waits for it and gives a vector for each row of token ids."""
+    def start(self, batch: Sequence[Sequence[int]]) -> Callable[[], Sequence[Gives]]:
+        """Begin with a batch; what comes back waits for it and gives a vector, or what it makes, for each row of token ids."""
         ...
 
 
-class Started(Generic[Given]):
+class Started(Generic[Given, Made]):
     """A batch that the device works on."""
 
-    def __init__(self, items: Sequence[Item[Given]], model: Batches[Given], queue: BatchQueue[Given]) -> None:
+    def __init__(self, items: Sequence[Item[Given, Made]], model: Batches[Given, Made], queue: BatchQueue[Given, Made]) -> None:
         self._items = items
         self._failure = queue.failure
-        self._vectors: Vectors | None = None
+        self._vectors: Callable[[], Sequence[Made]] | None = None
         try:
             self._vectors = model.start([item.ids for item in items])
         except FAILURES as error:
@@ -67,13 +67,13 @@ class Started(Generic[Given]):
             item.fail(self._failure(str(error)[:500]))
 
 
-def work(queue: BatchQueue[Given], model: Batches[Given]) -> None:
+def work(queue: BatchQueue[Given, Made], model: Batches[Given, Made]) -> None:
     """Until the queue is closed. While the device is at one batch of documents the next is tokenized and started.
 
     A query is handed out at once, ahead of the documents that were started before it; these are waited for after
     ``QUERIES_IN_A_ROW`` of them.
     """
-    flying: deque[Started[Given]] = deque()
+    flying: deque[Started[Given, Made]] = deque()
     queries = 0
     try:
         while True:

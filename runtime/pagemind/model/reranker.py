@@ -11,6 +11,8 @@ from pagemind.settings import Settings
 Pair = tuple[str, str]
 """A query and a text."""
 
+LATE = "late"
+"""The setting that names no model: late interaction by the embedder's."""
 DEADLINE_SECONDS = 0.15
 CPU_DEADLINE_SECONDS = 1.0
 
@@ -21,6 +23,11 @@ class Reranker(Protocol):
     @property
     def name(self) -> str:
         """The model's name, folder or URL."""
+        ...
+
+    @property
+    def weight(self) -> float | None:
+        """How its score is mixed with the search's own: so many times that, both scaled to 0 to 1; None: it alone counts."""
         ...
 
     @property
@@ -37,7 +44,7 @@ class Reranker(Protocol):
         ...
 
     async def score(self, query: str, texts: Sequence[str], *, deadline_seconds: float) -> list[float] | None:
-        """A score from 0 to 1 for each text, in order; None where they were not there in time: what is late is dropped.
+        """A score for each text, in order, the higher the better; None where they were late: those left are dropped.
 
         Raises ``RerankerLoading`` at once while the model still loads, and ``RerankerError``.
         """
@@ -49,9 +56,11 @@ class Reranker(Protocol):
 
 
 def make_reranker(settings: Settings) -> Reranker | None:
-    """The reranker that the settings name; None where they name none. Cheap: ``warm`` loads the model."""
+    """The reranker that the settings name; None where they name none. Cheap: ``warm`` loads the model. Raises RerankerError."""
     if not settings.reranker:
         return None
+    if settings.reranker == LATE:
+        return cast("Reranker", importlib.import_module("pagemind.model.late_reranker").LateReranker(settings))
     remote = settings.reranker.startswith(("http://", "https://"))
     # A remote one needs an HTTP client, a local one a thread: neither is loaded for the other.
     module = importlib.import_module("pagemind.model.served_reranker" if remote else "pagemind.model.torch_reranker")

@@ -23,6 +23,8 @@ READY_SECONDS = 30.0
 class ServedReranker:
     """Asks a server for scores. ``name`` is its URL, with or without ``/rerank`` at its end."""
 
+    weight = None
+
     def __init__(self, settings: Settings, name: str) -> None:
         self.name = name
         self.deadline_seconds = waiting_seconds(settings, DEADLINE_SECONDS)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from pagemind.errors import PagemindError
-from pagemind.model.batch_queue import BatchQueue, Given, Item
+from pagemind.model.batch_queue import BatchQueue, Given, Item, Made
 from pagemind.model.batch_work import Batches, work
 from pagemind.model.embedder import Kind
 
 JOIN_SECONDS = 10.0
 
-Model = TypeVar("Model", bound=Batches[Any])
+Model = TypeVar("Model", bound=Batches[Any, Any])
 
 
-class ModelThread(Generic[Given, Model]):
+class ModelThread(Generic[Given, Made, Model]):
     """``load`` makes the model, in the thread; what goes wrong with it reaches callers as ``failure``."""
 
     def __init__(self, name: str, load: Callable[[], Model], batch_tokens: int, failure: type[PagemindError]) -> None:
@@ -25,7 +26,7 @@ class ModelThread(Generic[Given, Model]):
         self._name = name
         self._load = load
         self._failure = failure
-        self._queue = BatchQueue[Given](batch_tokens, failure)
+        self._queue = BatchQueue[Given, Made](batch_tokens, failure)
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._ended = False
@@ -42,11 +43,16 @@ class ModelThread(Generic[Given, Model]):
                 self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
                 self._thread.start()
 
-    async def compute(self, given: Sequence[Given], kind: Kind) -> list[list[float]]:
-        """A vector for each. What a cancelled caller gave is dropped from the queue before the next batch."""
+    async def compute(
+        self, given: Sequence[Given], kind: Kind, *, heard: Callable[[Given, Made], None] | None = None
+    ) -> list[Made]:
+        """What the model makes of each. What a cancelled caller gave is dropped from the queue before the next batch.
+
+        ``heard`` gets each as it comes, in the caller's loop, also what was begun before the caller was cancelled.
+        """
         self.warm()
         loop = asyncio.get_running_loop()
-        items = [Item(each, kind, loop.create_future(), loop) for each in given]
+        items: list[Item[Given, Made]] = [Item(each, kind, loop.create_future(), loop, heard=heard) for each in given]
         self._queue.put(items)
         try:
             return await asyncio.gather(*(item.future for item in items))
@@ -57,12 +63,14 @@ class ModelThread(Generic[Given, Model]):
     async def close(self) -> None:
         """Stop the thread after the batch it is at; callers still waiting get a ``failure``.
 
-        A thread that is still loading is left to itself: it ends as soon as it has loaded, and a process that leaves need
-        not wait seconds for a model that nobody is going to use.
+        A thread that is still loading is left to itself: it ends as soon as it has loaded. Only an interpreter that ends
+        waits for it then: torch, taken down in the middle of being imported, ends the process with a signal.
         """
         self._queue.close(self._failure("it was closed"))
         if self._thread and self.model:
             await asyncio.to_thread(self._thread.join, JOIN_SECONDS)
+        elif self._thread and self._thread.is_alive():
+            atexit.register(self._thread.join, JOIN_SECONDS)
 
     def _work(self) -> None:
         try:

@@ -18,7 +18,7 @@ from pagemind.model.thread import ModelThread
 from pagemind.settings import Settings
 
 
-class Encoder(Batches[str], Protocol):
+class Encoder(Batches[str, list[float]], Protocol):
     """What the embedder needs of the module that imports torch."""
 
     @property
@@ -44,7 +44,9 @@ class TorchEmbedder:
         self._device = settings.embedder_device
         self._dimensions = known_dimensions(settings.embedder)
         self._ruler: Ruler | None = None
-        self._thread = ModelThread[str, Encoder]("pagemind-embedder", self._load, settings.embedder_batch_tokens, EmbedderError)
+        self._thread = ModelThread[str, list[float], Encoder](
+            "pagemind-embedder", self._load, settings.embedder_batch_tokens, EmbedderError
+        )
 
     @property
     def dimensions(self) -> int:

@@ -14,7 +14,7 @@ from pagemind.model.thread import ModelThread
 from pagemind.settings import Settings
 
 
-class Scorer(Batches[Pair], Protocol):
+class Scorer(Batches[Pair, list[float]], Protocol):
     """What the reranker needs of the module that imports torch."""
 
     @property
@@ -26,10 +26,14 @@ class Scorer(Batches[Pair], Protocol):
 class TorchReranker:
     """A cross-encoder or a Qwen3-Reranker, by folder or Hugging Face name."""
 
+    weight = None
+
     def __init__(self, settings: Settings, name: str) -> None:
         self.name = name
         self._settings = settings
-        self._thread = ModelThread[Pair, Scorer]("pagemind-reranker", self._load, settings.reranker_batch_tokens, RerankerError)
+        self._thread = ModelThread[Pair, list[float], Scorer](
+            "pagemind-reranker", self._load, settings.reranker_batch_tokens, RerankerError
+        )
 
     @property
     def deadline_seconds(self) -> float:
