@@ -74,7 +74,7 @@ async def test_what_was_said_yesterday_is_found_without_a_word_of_it(chat: Bench
     await said(chat, texts, times)
     hits = await recall_messages(chat.runtime.kernel, chat.conversation.id, Search("What happened yesterday?", limit=3))
     assert hits[0].content == "We bought a boat."
-    assert hits[0].scores["dates"] == pytest.approx(1.0)
+    assert hits[0].scores["dates"] == pytest.approx(1.5)
     [note] = hits.notes
     assert note.startswith("yesterday: ")
 

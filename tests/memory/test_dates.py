@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -78,7 +79,9 @@ def test_sessions_are_counted_back(query: str, count: int) -> None:
 def test_what_happens_is_told_of_afterwards() -> None:
     day = Span(datetime(2023, 5, 8, tzinfo=UTC), datetime(2023, 5, 9, tzinfo=UTC), "8 May 2023")
     at = {days: fit(day.start + timedelta(days=days), [day]) for days in (-9, 0, 1, 5, 20, 60)}
-    assert at == {-9: 0.0, 0: 1.0, 1: 1.0, 5: 0.7, 20: 0.3, 60: 0.0}
+    assert at == {-9: 0.0, 0: 1.0, 1: 0.85, 5: 0.7, 20: 0.3, 60: 0.0}
+    sitting = replace(day, exact=True)
+    assert [fit(day.start + timedelta(hours=hours), [sitting]) for hours in (-1, 0, 23, 24)] == [0.0, 1.0, 1.0, 0.0]
 
 
 def test_a_day_without_a_year_is_every_years() -> None:

@@ -97,7 +97,7 @@ def test_a_time_that_the_query_names_lifts_what_is_of_that_time() -> None:
     assert order(*hits, asked=Asked(query, NOON)) == [2, 1]
     dated = Asked(query, NOON, spans_of(query, NOON))
     assert order(*hits, asked=dated) == [1, 2]
-    assert ranked(hits, dated)[0].scores["dates"] == pytest.approx(1.0)
+    assert ranked(hits, dated)[0].scores["dates"] == pytest.approx(1.5)
 
 
 def test_a_signal_that_is_left_out_says_nothing() -> None:

@@ -164,7 +164,7 @@ async def sitting_spans(session: AsyncSession, conversation_ids: UUID | Collecti
     ends = await sittings.newest(session, conversation_ids, apart=SITTING, limit=asked.count + 1)
     # The newest is the present one where it goes on still.
     back = asked.count if ends and now() - ends[0][1] <= SITTING else asked.count - 1
-    return [Span(*ends[back], asked.words)] if 0 <= back < len(ends) else []
+    return [Span(*ends[back], asked.words, exact=True)] if 0 <= back < len(ends) else []
 
 
 async def best_of(kernel: Kernel, candidates: Sequence[Hit], search: Search, spans: Sequence[Span], began: float) -> Found[Hit]:

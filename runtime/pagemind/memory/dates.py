@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 MONTHS = [
@@ -42,6 +42,8 @@ class Span:
     start: datetime
     end: datetime
     words: str
+    exact: bool = False
+    """Whether only what is of that time itself answers; else what was told of it afterwards does, too."""
     every_year: bool = False
     """Whether the query names no year: then it is the last one that has come, and the same days of other years count, too."""
 
@@ -98,17 +100,21 @@ def of_years(span: Span, when: datetime) -> Iterator[Span]:
             start = span.start.replace(year=year)
         except ValueError:  # 29 February
             continue
-        yield Span(start, start + (span.end - span.start), span.words)
+        yield replace(span, start=start, end=start + (span.end - span.start), every_year=False)
 
 
 def fit_of(when: datetime, span: Span) -> float:
-    """How well a text of that time answers to the span, 0 to 1: 1 within a day of it, .7 in the week after, .3 in the month
-    after. What happens is told of afterwards."""
+    """How well a text of that time answers to the span, 0 to 1: 1 within it, .85 within a day, .7 in the week after, .3 in
+    the month after. What happens is told of afterwards."""
+    if span.start <= when < span.end:
+        return 1.0
+    if span.exact:
+        return 0.0
     late = (when - span.end) / DAY
     if late > ECHOED_DAYS or when < span.start - DAY:
         return 0.0
     if late <= 1:
-        return 1.0
+        return 0.85
     # Of a whole month or year nothing is told "a little later".
     if span.end - span.start > 8 * DAY:
         return 0.0

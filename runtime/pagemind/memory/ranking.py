@@ -29,8 +29,8 @@ SITTING = timedelta(hours=6)
 """Messages further apart are of different sittings, and no neighbours."""
 OTHER_SPEAKER = 0.7
 """What a message of somebody else counts for where the query names a speaker."""
-DATED = 1.0
-"""What a time that the query names adds to a text of that time: as much as either signal."""
+DATED = 1.5
+"""What a time that the query names adds to a text of that time: more than either signal alone."""
 LINEAR_LOSS = 0.3
 """What linear decay takes from a text as old as its retention or older."""
 REVIEW = 0.5
