@@ -476,7 +476,7 @@ class EmbedderWeights(EmbedderError):
 
 
 class EmbedderMismatch(EmbedderError):
-    """The store holds vectors of {stored} ({stored_dimensions} dimensions), and the embedder asked for is {model} ({dimensions}).
+    """The store holds vectors of {stored} ({stored_dimensions} dimensions), and {model} ({dimensions}) is asked for.
     Fix: `pagemind embedder add {model}` changes over; until then leave PAGEMIND_EMBEDDER unset: {stored} serves."""
 
     code = "embedder_mismatch"
@@ -503,7 +503,8 @@ class EmbedderBehind(UsageError):
 
 
 class EmbedderUnclear(UsageError):
-    """{count} embedding models are being added, so it is not clear which is meant. Fix: name one of `pagemind embedder list`."""
+    """{count} embedding models are being added, so it is not clear which is meant.
+    Fix: name one of `pagemind embedder list`."""
 
     code = "embedder_unclear"
 

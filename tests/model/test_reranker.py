@@ -275,7 +275,7 @@ async def test_a_model_that_is_nowhere_is_one_clear_error(monkeypatch: pytest.Mo
 
 
 async def by_length(request: Request, write: Write) -> None:
-    results = [
+    results: list[dict[str, Any]] = [
         {"index": at, "relevance_score": 1 / len(text), "document": {"text": text}}
         for at, text in enumerate(request.body["documents"])
     ]

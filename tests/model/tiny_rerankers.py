@@ -39,9 +39,9 @@ def save_bert(folder: Path, *, labels: int = 1, layers: int = 2, width: int = 32
         num_hidden_layers=layers,
         num_attention_heads=2,
         max_position_embeddings=128,
-        num_labels=labels,
         initializer_range=SPREAD,
     )
+    config.num_labels = labels
     (BertForSequenceClassification if head else BertModel)(config).save_pretrained(folder)
     marks = {"cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]", "unk_token": "[UNK]"}
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=128, **marks).save_pretrained(folder)
@@ -84,9 +84,9 @@ def save_xlm_roberta(folder: Path) -> Path:
         max_position_embeddings=66,
         type_vocab_size=1,
         pad_token_id=1,
-        num_labels=1,
         initializer_range=SPREAD,
     )
+    config.num_labels = 1
     XLMRobertaForSequenceClassification(config).save_pretrained(folder)
     marks = {"cls_token": "<s>", "sep_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
     # As several published models say it: nothing of a limit.
@@ -113,9 +113,9 @@ def save_qwen3(folder: Path, *, converted: bool = False, answers: bool = True, t
         pad_token_id=tokenizer.token_to_id("<|endoftext|>"),
         bos_token_id=None,
         eos_token_id=tokenizer.token_to_id("<|im_end|>"),
-        num_labels=1,
         initializer_range=SPREAD,
     )
+    config.num_labels = 1
     kind: Any = Qwen3ForSequenceClassification if converted else Qwen3ForCausalLM
     kind(config).save_pretrained(folder)
     marks = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}

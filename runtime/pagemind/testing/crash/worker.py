@@ -13,6 +13,7 @@ from uuid import UUID
 
 from pagemind.definitions.schema import DEFAULT_TOOLS
 from pagemind.engine.carry import carry
+from pagemind.engine.embedders import Embedders
 from pagemind.engine.indexer import Indexer
 from pagemind.engine.persist import Persist, persist
 from pagemind.engine.policy import Limits
@@ -95,7 +96,7 @@ async def work(life: Life, report: int) -> None:
     agent = await make_agent(runtime, "worker", {"human": ""}, {"summary_tokens": 64}, tools=[*DEFAULT_TOOLS, *OUTSIDE])
     conversation = await runtime.conversation(agent)
     worker = runtime.worker = Worker(kernel, partial(carry, persist=life.persist))
-    indexer = Indexer(kernel)
+    indexer = Indexer(kernel, Embedders(settings, kernel.embedder))
     serving: list[asyncio.Task[None]] = []
     async with asyncio.TaskGroup() as group:
         for task in range(TASKS):
