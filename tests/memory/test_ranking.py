@@ -50,9 +50,14 @@ def test_a_lookup_by_place_keeps_its_order() -> None:
 
 
 def test_each_signal_counts_by_its_share_of_the_greatest() -> None:
-    found = ranked([hit(1, "By words.", words=4.0), hit(2, "By meaning.", words=1.0, vector=0.5)], ASKED)
+    found = ranked([hit(1, "By words.", words=4.0, vector=0.0), hit(2, "By meaning.", words=1.0, vector=0.5)], ASKED)
     assert [(each.seq, each.score) for each in found] == [(2, 1.25), (1, 1.0)]
     assert found[0].scores == {"words": 1.0, "vector": 0.5, "words_rank": 2.0, "vector_rank": 1.0}
+
+
+def test_words_speak_for_the_vector_that_a_text_does_not_have_yet() -> None:
+    found = ranked([hit(1, "All of the words.", words=4.0), hit(2, "Like it.", words=1.0, vector=0.9)], ASKED)
+    assert [(each.seq, each.score) for each in found] == [(1, 2.0), (2, 1.25)]
 
 
 def test_what_no_signal_speaks_for_is_no_hit() -> None:

@@ -132,15 +132,22 @@ def found_by_signal(hit: MessageHit | PassageHit) -> bool:
 
 
 def own_scores(hits: Sequence[MessageHit | PassageHit], asked: Asked) -> dict[UUID, float]:
-    """What each says for itself: its signals, each in 0 to 1, and the time it is of. 1 where it was looked up."""
-    greatest = {signal: max((hit.scores.get(signal, 0.0) for hit in hits), default=0.0) for signal in SIGNALS}
-    return {
-        hit.id: sum(max(0.0, hit.scores.get(signal, 0.0)) / most for signal, most in greatest.items() if most > 0)
-        + dated(hit, asked)
-        if found_by_signal(hit)
-        else 1.0
-        for hit in hits
-    }
+    """What each says for itself: its signals, each in 0 to 1, and the time it is of. 1 where it was looked up.
+
+    Where others have a vector and a text has none yet, its words speak for both: what was stored just now must not lose to
+    what merely is like the query.
+    """
+    most = {signal: max((hit.scores.get(signal, 0.0) for hit in hits), default=0.0) for signal in SIGNALS}
+
+    def share(hit: MessageHit | PassageHit, signal: str) -> float:
+        return max(0.0, hit.scores.get(signal, 0.0)) / most[signal] if most[signal] > 0 else 0.0
+
+    def own(hit: MessageHit | PassageHit) -> float:
+        words = share(hit, "words")
+        meaning = words if most["vector"] > 0 and "vector" not in hit.scores else share(hit, "vector")
+        return words + meaning + dated(hit, asked)
+
+    return {hit.id: own(hit) if found_by_signal(hit) else 1.0 for hit in hits}
 
 
 def dated(hit: MessageHit | PassageHit, asked: Asked) -> float:

@@ -19,8 +19,8 @@ _QUEUE: dict[Kind, str] = {
 WITH part AS (SELECT id, file_id IS NOT NULL AS bulk, superseded_at IS NULL AS wanted
                 FROM passages WHERE id > :after ORDER BY id LIMIT :limit),
 queued AS (
-    INSERT INTO unembedded (tenant_id, model, kind, id, bulk)
-    SELECT CAST(:tenant AS uuid), CAST(:model AS varchar), 'passage', id, bulk FROM part
+    INSERT INTO unembedded (tenant_id, model, kind, id, bulk, due_at)
+    SELECT CAST(:tenant AS uuid), CAST(:model AS varchar), 'passage', id, bulk, 'epoch' FROM part
      WHERE wanted AND NOT EXISTS (
            SELECT FROM passage_embeddings e
             WHERE e.tenant_id = CAST(:tenant AS uuid) AND e.passage_id = part.id AND e.model = CAST(:model AS varchar))
@@ -31,8 +31,8 @@ SELECT id FROM part ORDER BY id DESC LIMIT 1
 WITH part AS (SELECT id, role IN ('user', 'assistant') AND content <> '' AS wanted
                 FROM messages WHERE id > :after ORDER BY id LIMIT :limit),
 queued AS (
-    INSERT INTO unembedded (tenant_id, model, kind, id, bulk)
-    SELECT CAST(:tenant AS uuid), CAST(:model AS varchar), 'message', id, false FROM part
+    INSERT INTO unembedded (tenant_id, model, kind, id, bulk, due_at)
+    SELECT CAST(:tenant AS uuid), CAST(:model AS varchar), 'message', id, false, 'epoch' FROM part
      WHERE wanted AND NOT EXISTS (
            SELECT FROM message_embeddings e
             WHERE e.tenant_id = CAST(:tenant AS uuid) AND e.message_id = part.id AND e.model = CAST(:model AS varchar))
