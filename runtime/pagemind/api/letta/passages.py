@@ -29,7 +29,7 @@ from pagemind.store.passages import Within
 
 router = APIRouter(tags=["passages"])
 
-QUERY_LIMIT_CHARS = 20_000
+QUERY_LIMIT_CHARS = 10_000
 TOP_K = 10
 TextQuery = Annotated[str, Query(max_length=QUERY_LIMIT_CHARS)]
 
