@@ -30,18 +30,14 @@ def texts(shell: Shell, *words: str) -> list[str]:
     return [each["text"] for each in shell.json("memory", "search", "assistant", *words, "--json")["passages"]]
 
 
-@pytest.mark.parametrize("query", ["", " \t", "the of and", "🛶", "船在哪里？", "'; DROP TABLE passages; --", "boat " * 20_000])
+# Each is a process that loads the embedder: what the engine answers to other queries is in test_searches.py.
+@pytest.mark.parametrize("query", ["", "boat " * 20_000])
 def test_any_query_is_answered(query: str, shell: Shell) -> None:
     assert texts(shell, query) in ([], [TEXT])
 
 
 def test_bytes_that_are_no_text_are_left_out(shell: Shell) -> None:
-    assert texts(shell, "boat \udcff\udced") == [TEXT]
-
-
-def test_a_tag_with_a_quote_is_that_tag(shell: Shell) -> None:
-    assert texts(shell, "boat", "--tag", "it's") == [TEXT]
-    assert texts(shell, "boat", "--tag", "its") == []
+    assert texts(shell, "boat \udcff\udced", "--tag", "it's") == [TEXT]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +59,6 @@ def test_an_option_that_is_wrong_is_named(words: tuple[str, ...], named: str, sh
 
 def test_a_time_that_ends_before_it_starts_has_nothing_in_it(shell: Shell) -> None:
     assert texts(shell, "boat", "--after", "2031-01-01", "--before", "2001-01-01") == []
-    assert texts(shell, "boat", "--after", "0001-01-01", "--before", "9999-12-31") == [TEXT]
 
 
 def test_an_agent_that_is_not_there_is_named(shell: Shell) -> None:
