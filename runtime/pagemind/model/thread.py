@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
@@ -63,14 +62,12 @@ class ModelThread(Generic[Given, Made, Model]):
     async def close(self) -> None:
         """Stop the thread after the batch it is at; callers still waiting get a ``failure``.
 
-        A thread that is still loading is left to itself: it ends as soon as it has loaded. Only an interpreter that ends
-        waits for it then: torch, taken down in the middle of being imported, ends the process with a signal.
+        A thread that is still loading is left to itself: it ends as soon as it has loaded, and a process that leaves need
+        not wait seconds for a model that nobody is going to use.
         """
         self._queue.close(self._failure("it was closed"))
         if self._thread and self.model:
             await asyncio.to_thread(self._thread.join, JOIN_SECONDS)
-        elif self._thread and self._thread.is_alive():
-            atexit.register(self._thread.join, JOIN_SECONDS)
 
     def _work(self) -> None:
         try:

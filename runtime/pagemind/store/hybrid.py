@@ -83,8 +83,12 @@ WITH scope AS MATERIALIZED (
 ),
 near AS MATERIALIZED ({near}),
 extent AS MATERIALIZED (SELECT greatest(avg(size), 1) AS mean{weights} FROM scope),
+-- Grouped and not joined: of a table that was filled just now the planner expects one row, and would loop over all pairs.
 scored AS MATERIALIZED (
-    SELECT s.id, {total} AS words, n.cosine FROM scope s CROSS JOIN extent x LEFT JOIN near n ON n.id = s.id
+    SELECT id, max(words) AS words, max(cosine) AS cosine
+      FROM (SELECT s.id, {total} AS words, NULL::float8 AS cosine FROM scope s CROSS JOIN extent x
+            UNION ALL SELECT id, NULL, cosine FROM near) AS each
+     GROUP BY id HAVING max(words) IS NOT NULL
 ),
 best AS (
     (SELECT * FROM scored WHERE words > 0 ORDER BY words DESC LIMIT %(pool)s)

@@ -57,6 +57,7 @@ NEWEST = {Within.tenant: 4}
 """Among so many of the newest of each archive those are looked for that lack their vector; else among ``NEWEST_OF_FEW``."""
 NEWEST_OF_FEW = 64
 # Row by row, by the indexes: a search asks this each time, and of a million passages nearly all have their vectors.
+# The model is hidden from the planner: of a table that was filled just now it would take the archive's index, row by row.
 _LACKING = """
     SELECT n.id, n.text
       FROM ({archives}) AS a
@@ -64,8 +65,10 @@ _LACKING = """
            SELECT p.id, p.tenant_id, p.text, p.created_at FROM passages p
             WHERE p.archive_id = a.id AND p.superseded_at IS NULL AND {narrow}
             ORDER BY p.created_at DESC LIMIT %(newest)s) AS n
-     WHERE NOT EXISTS (
-        SELECT FROM passage_embeddings e WHERE e.tenant_id = n.tenant_id AND e.passage_id = n.id AND e.model = %(model)s)
+     WHERE (EXISTS (SELECT FROM unembedded u WHERE u.model = %(model)s AND u.kind = 'passage')
+            OR NOT EXISTS (SELECT FROM embedding_models m WHERE m.model = %(model)s AND m.kept_up AND m.queued))
+       AND NOT EXISTS (
+        SELECT FROM passage_embeddings e WHERE e.tenant_id = n.tenant_id AND e.passage_id = n.id AND e.model || '' = %(model)s)
      ORDER BY n.created_at DESC LIMIT %(limit)s
     """
 
