@@ -57,20 +57,23 @@ NEWEST = {Within.tenant: 4}
 """Among so many of the newest of each archive those are looked for that lack their vector; else among ``NEWEST_OF_FEW``."""
 NEWEST_OF_FEW = 64
 # Row by row, by the indexes: a search asks this each time, and of a million passages nearly all have their vectors.
-# The model is hidden from the planner: of a table that was filled just now it would take the archive's index, row by row.
+# The vectors are looked up at once: of a table that was filled just now the planner would scan an archive's for each passage.
 _LACKING = """
-    SELECT n.id, n.text
+WITH newest AS MATERIALIZED (
+    SELECT n.id, n.text, n.created_at
       FROM ({archives}) AS a
      CROSS JOIN LATERAL (
-           SELECT p.id, p.tenant_id, p.text, p.created_at FROM passages p
+           SELECT p.id, p.text, p.created_at FROM passages p
             WHERE p.archive_id = a.id AND p.superseded_at IS NULL AND {narrow}
             ORDER BY p.created_at DESC LIMIT %(newest)s) AS n
-     WHERE (EXISTS (SELECT FROM unembedded u WHERE u.model = %(model)s AND u.kind = 'passage')
-            OR NOT EXISTS (SELECT FROM embedding_models m WHERE m.model = %(model)s AND m.kept_up AND m.queued))
-       AND NOT EXISTS (
-        SELECT FROM passage_embeddings e WHERE e.tenant_id = n.tenant_id AND e.passage_id = n.id AND e.model || '' = %(model)s)
-     ORDER BY n.created_at DESC LIMIT %(limit)s
-    """
+     WHERE EXISTS (SELECT FROM unembedded u WHERE u.model = %(model)s AND u.kind = 'passage')
+        OR NOT EXISTS (SELECT FROM embedding_models m WHERE m.model = %(model)s AND m.kept_up AND m.queued)
+)
+SELECT id, text FROM newest
+ WHERE id <> ALL (ARRAY(SELECT e.passage_id FROM passage_embeddings e
+                         WHERE e.passage_id = ANY (ARRAY(SELECT id FROM newest)) AND e.model = %(model)s))
+ ORDER BY created_at DESC LIMIT %(limit)s
+"""
 
 
 async def insert(session: AsyncSession, passage: Passage) -> Passage:
