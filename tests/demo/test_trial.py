@@ -44,7 +44,8 @@ async def test_turns_are_heard_and_not_answered_with_searches(settings: Settings
 async def test_the_data_set_itself_is_paged_and_asked_about(settings: Settings, locomo: Path) -> None:
     talk = read_talk(locomo).first(2)
     async with await Runtime.open(settings) as runtime:
-        report = await Trial(runtime, talk, window_tokens=4096).run(talk.draw(3, seed=0))
+        # Ten long hits beside the newest exchange must fit: in 4,096 tokens one question's are three too many.
+        report = await Trial(runtime, talk, window_tokens=4608).run(talk.draw(3, seed=0))
     figures = report.figures()
     assert figures["questions"] == 3
     assert figures["cut_short"] == 0
