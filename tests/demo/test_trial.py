@@ -44,7 +44,7 @@ async def test_turns_are_heard_and_not_answered_with_searches(settings: Settings
 async def test_the_data_set_itself_is_paged_and_asked_about(settings: Settings, locomo: Path) -> None:
     talk = read_talk(locomo).first(2)
     async with await Runtime.open(settings) as runtime:
-        # Ten long hits beside the newest exchange must fit: in 4,096 tokens one question's are three too many, so there are 5,120.
+        # Ten long hits must fit beside the newest exchange.
         report = await Trial(runtime, talk, window_tokens=5120).run(talk.draw(3, seed=0))
     figures = report.figures()
     assert figures["questions"] == 3
