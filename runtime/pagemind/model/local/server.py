@@ -145,14 +145,19 @@ class LocalServer:
         """Tell the phases until it answers; False where it ended before. Raises LocalModelNotReady."""
         until = time.monotonic() + self._patience.ready_seconds
         while life.running:
-            for phase in life.log.phases():
-                self.tell(phase)
+            self._tell_phases(life)
             if await asyncio.to_thread(is_healthy, self._launch.port):
                 return True
             if time.monotonic() > until:
                 raise self._not_ready("it did not answer")
             await asyncio.sleep(self._patience.poll_seconds)
+        # It may have got further, and died, since the last look.
+        self._tell_phases(life)
         return False
+
+    def _tell_phases(self, life: Life) -> None:
+        for phase in life.log.phases():
+            self.tell(phase)
 
     async def _until_it_calls(self, life: Life) -> None:
         """Have it call a tool, as an agent would. Raises LocalModelNotReady."""
