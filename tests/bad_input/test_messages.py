@@ -90,13 +90,24 @@ async def test_a_message_that_fills_the_window_fails_its_own_run_only(small: Ben
     assert [len(content) > 5_000 for content in contents] == [False, False, True, False, False]
 
 
-async def test_tool_results_that_outgrow_the_window_end_the_run_and_the_next_message_works(small: Bench) -> None:
+async def test_a_tool_result_that_outgrows_the_window_is_cut_and_says_so(small: Bench) -> None:
     for n in range(6):
         await small.memory.insert(small.agent, f"Sheep {n}: " + "sheep " * 290)
     small.model.will(call("archival_memory_search", query="sheep"), "Back.")
-    run = await small.runtime.accept(small.conversation.id, "Tell me of the sheep.")
-    *_, last = [event async for event in small.runtime.follow(run.id)]
-    assert isinstance(last, RunEnded)
-    assert last.stop_reason == "window_full"
-    assert "sheep" in (await small.runtime.history(small.conversation.id))[-1].content
-    assert await small.ask("Are you there?") == "Back."
+    assert await small.ask("Tell me of the sheep.") == "Back."
+    result = small.model.prompts[-1].messages[-1].content
+    assert "sheep" in result
+    assert "characters left out. Ask for less" in result
+
+
+async def test_calls_that_go_on_when_nothing_is_left_end_the_run_and_the_next_message_works(settings: Settings) -> None:
+    model = ScriptedReasoner(window_tokens=1_500, summary="They looked for sheep.")
+    async with bench(settings, model=model, embedder=HashEmbedder(), memory={"summary_tokens": 64}) as small:
+        await small.memory.insert(small.agent, "Sheep: " + "sheep " * 290)
+        small.model.will([call("archival_memory_search", query="sheep") for _ in range(15)], "Back.")
+        run = await small.runtime.accept(small.conversation.id, "Tell me of the sheep.")
+        *_, last = [event async for event in small.runtime.follow(run.id)]
+        assert isinstance(last, RunEnded)
+        assert last.stop_reason == "window_full"
+        assert "sheep" in (await small.runtime.history(small.conversation.id))[-1].content
+        assert await small.ask("Are you there?") == "Back."

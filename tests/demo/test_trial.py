@@ -44,8 +44,7 @@ async def test_turns_are_heard_and_not_answered_with_searches(settings: Settings
 async def test_the_data_set_itself_is_paged_and_asked_about(settings: Settings, locomo: Path) -> None:
     talk = read_talk(locomo).first(2)
     async with await Runtime.open(settings) as runtime:
-        # Ten long hits must fit beside the newest exchange.
-        report = await Trial(runtime, talk, window_tokens=5120).run(talk.draw(3, seed=0))
+        report = await Trial(runtime, talk, window_tokens=4096).run(talk.draw(3, seed=0))
     figures = report.figures()
     assert figures["questions"] == 3
     assert figures["cut_short"] == 0
@@ -56,5 +55,4 @@ async def test_the_data_set_itself_is_paged_and_asked_about(settings: Settings, 
     assert 0 < figures["recall_at_5"] <= figures["recall_at_10"] <= figures["recall_at_20"] <= 1
     assert len(figures["context_tokens"]) == figures["steps"] == len(report.steps)
     assert all(len(each.bare) <= max(AT) for each in report.answered)
-    # A step of a run that met another's compaction may have stored nothing of its own.
-    assert sum(step.stages["persist"] > 0 for step in report.steps) >= len(report.steps) - 1
+    assert all(step.stages["persist"] > 0 for step in report.steps)

@@ -14,11 +14,12 @@ from uuid import UUID, uuid4
 from pagemind.engine.act import Intent, Returned, one, ran, stopped
 from pagemind.engine.advance import advanced
 from pagemind.engine.begin import place_rest
-from pagemind.engine.drafts import count_returns, ending, tool_event, tool_return
+from pagemind.engine.drafts import ending, tool_event, tool_return
 from pagemind.engine.effects import Effects
 from pagemind.engine.job import Job, completed
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.persist import BlocksMoved, Draft, Persist
+from pagemind.engine.room import count_returns
 from pagemind.engine.ruling import Ruling, ruling_of
 from pagemind.engine.step import read
 from pagemind.events import RunEnded

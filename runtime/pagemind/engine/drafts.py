@@ -10,8 +10,8 @@ from uuid import UUID
 from pagemind.engine.act import Returned, ran
 from pagemind.engine.effects import Effects
 from pagemind.engine.job import Job
-from pagemind.engine.kernel import Kernel
 from pagemind.engine.persist import Draft
+from pagemind.engine.room import fit
 from pagemind.engine.turn import Turn
 from pagemind.errors import CallsKeptMalformed
 from pagemind.events import CallsMalformed, Event, Replied, RunEnded, StepEnded, ToolReturned
@@ -65,7 +65,7 @@ async def draft_calls(turn: Turn, returned: Sequence[Returned], effects: Effects
     reply = turn.thought.reply
     call_message = await assistant(turn, reply)
     messages = [call_message, *(tool_return(turn.job, turn.thought.step_id, each) for each in returned)]
-    await count_returns(turn.kernel, messages)
+    await fit(turn, messages)
     events: list[Event] = [replied(call_message), *map(tool_event, returned, messages[1:])]
     paged_in = sum(1 for page in effects.recalled if not page.get("resident"))
     ended: Json = ending(StopReason.tool_rule) if turn.ruling.ends(ran(returned)) else {"attempts": 0}
@@ -243,16 +243,6 @@ async def assistant(turn: Turn, reply: Completion) -> Message:
     return message
 
 
-async def count_returns(kernel: Kernel, messages: Sequence[Message]) -> None:
-    """Count the returns of one reply's calls. A template may print them as one, so the last bears what they cost together."""
-    reply, *returns = messages
-    together = await kernel.count_added(*map(as_prompt, messages)) - reply.tokens
-    for each in returns[:-1]:
-        each.tokens = await kernel.count(each.content)
-        together -= each.tokens
-    returns[-1].tokens = together
-
-
 def tool_return(job: Job, step_id: UUID | None, each: Returned) -> Message:
     """The return of one call."""
     message = said(job, step_id, Role.tool, each.result.text)
@@ -282,7 +272,7 @@ def tool_event(each: Returned, message: Message) -> ToolReturned:
         call_id=each.call.id,
         name=each.call.name,
         arguments=each.call.arguments,
-        result=each.result.text,
+        result=message.content,
         status=each.result.status,
         milliseconds=each.result.milliseconds,
         effect=each.result.effect,

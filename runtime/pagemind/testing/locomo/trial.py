@@ -161,7 +161,7 @@ class Trial:
         return {str(passage_id): (turn,) for passage_id, turn in turns if turn}
 
     async def _step_times(self) -> list[StepTime]:
-        """The time of every step: the stages as the store has them; what no stage was booked for was spent on persisting."""
+        """The time of every step: its stages as stored; the rest is persisting, and in a run's first step taking it up."""
         times: list[StepTime] = []
         async with self._runtime.kernel.database.transaction() as session:
             for run_id in self._watch.runs:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pagemind.engine.runtime import Runtime
 from pagemind.errors import RunFailed
-from pagemind.events import Compacted, Event, Replied, RunEnded, RunStarted, StepEnded, ToolReturned
+from pagemind.events import Compacted, Event, Replied, RunEnded, StepEnded, ToolReturned
 from pagemind.records import RunState, StopReason
 
 
@@ -40,7 +40,7 @@ class Watch:
     """The length of each step's prompt."""
     compactions: list[Page] = field(default_factory=list[Page])
     step_ms: dict[tuple[UUID, int], float] = field(default_factory=dict[tuple[UUID, int], float])
-    """By run and the step's index: from the end of what came before to the step being stored."""
+    """By run and the step's index: from when the input, or the step before, was stored to when it was."""
     runs: list[UUID] = field(default_factory=list[UUID])
     cut_short: int = 0
     """Runs that did not end by an answer."""
@@ -48,8 +48,9 @@ class Watch:
 
     async def say(self, conversation_id: UUID, text: str) -> Said:
         """One input, carried to its end. RunFailed where the run met an error (and not only one of its limits)."""
-        self._since = perf_counter()
         run = await self.runtime.accept(conversation_id, text)
+        # Not from RunStarted: it may be heard when the first step has begun already.
+        self._since = perf_counter()
         self.runs.append(run.id)
         answer, returns = "", list[ToolReturned]()
         async for event in self.runtime.follow(run.id):
@@ -62,8 +63,6 @@ class Watch:
 
     def _note(self, run_id: UUID, event: Event) -> None:
         match event:
-            case RunStarted():
-                self._since = perf_counter()
             case Compacted(messages=messages, tokens_before=before, tokens_after=after):
                 self.compactions.append(Page(len(self.context_tokens), messages, before, after))
             case StepEnded(index=index, prompt_tokens=tokens):
