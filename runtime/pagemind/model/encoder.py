@@ -18,8 +18,10 @@ from pagemind.model.checkpoint import LONGEST, SAFELY, device_of, local_folder, 
 from pagemind.model.cuda_graphs import Recorder
 from pagemind.model.embedder import Kind
 from pagemind.model.graphs import Graphs, Vectors
+from pagemind.model.padded import rows_of
 from pagemind.model.passes import passed
 from pagemind.model.ruler import Ruler, ruler
+from pagemind.model.short_passes import Short, is_short, one_thread, short_pass
 
 CPU_BATCH_TOKENS = 2048
 """Larger batches gain nothing on a CPU, and a query would wait longer behind them."""
@@ -44,7 +46,7 @@ def load(name: str, device: str | None) -> Encoder:
 
 
 class Encoder:
-    """Tokens in, unit vectors out. Used from one thread; ``recorded`` off: no CUDA graphs, to be compared with."""
+    """Tokens in, unit vectors out. Used from one thread; ``recorded`` off: no graphs of any kind, to be compared with."""
 
     def __init__(self, folder: Path, device: str | None, *, recorded: bool = True) -> None:
         self._device = device_of(device)
@@ -59,6 +61,7 @@ class Encoder:
         self._model, self._dtype = faster_dtype(self._model, self._device)
         self.dimensions = int(config.hidden_size)
         self._graphs = self._recording() if recorded else None
+        self._short = self._tracing(int(config.vocab_size)) if recorded else None
 
     @property
     def dtype(self) -> str:
@@ -95,6 +98,10 @@ class Encoder:
         longest_row = max(1, *map(len, batch))
         if self._graphs and (replay := self._graphs.find(graph_shape(len(batch), longest_row))):
             return replay(batch)
+        if self._short and is_short(batch):
+            with one_thread():
+                vectors = self._short(torch.tensor(batch))
+            return lambda: rows_of(vectors)
         return passed(self._forward, batch, self._pad, self._device)
 
     @torch.inference_mode()
@@ -113,10 +120,14 @@ class Encoder:
             graphs.find(shape)
         return graphs
 
+    def _tracing(self, vocabulary: int) -> Short | None:
+        """The pass for queries; None where there is a GPU, which replays recorded ones."""
+        return None if self._device.type == "cuda" else short_pass(self._forward, vocabulary, self._length)
+
 
 def read_model(folder: Path) -> Any:
     """The model in fp32, from safetensors only (no pickle), running no code of the model's own."""
-    return auto_model.from_pretrained(folder, dtype=torch.float32, **SAFELY).eval()
+    return auto_model.from_pretrained(folder, dtype=torch.float32, **SAFELY).eval().requires_grad_(False)
 
 
 def faster_dtype(model: Any, device: torch.device) -> tuple[Any, torch.dtype]:

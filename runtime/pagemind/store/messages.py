@@ -20,7 +20,7 @@ from pagemind.store.narrowing import Conditions, of_messages
 from pagemind.store.neighbours import neighbours
 from pagemind.store.search import Wanted, search
 from pagemind.store.spaces import MESSAGES, Scope
-from pagemind.store.terms import terms_of
+from pagemind.store.terms import Term, terms_of
 
 SEEDS = 20
 """So many of the best by each signal bring their neighbours."""
@@ -138,6 +138,7 @@ async def candidates(
     conversation_ids: UUID | Collection[UUID],
     *,
     query: str,
+    terms: Sequence[Term] | None = None,
     vector: Sequence[float] | None = None,
     model: str | None = None,
     filters: Filters = NOTHING_FILTERED,
@@ -150,7 +151,7 @@ async def candidates(
     ``scores`` has ``words`` (BM25) and ``vector`` (cosine; only where ``vector`` and ``model`` are given and the message has
     its vector). A query ``#12`` or ``#12-#20`` looks up by place instead, in order, with ``scores`` ``{"place": 1}``.
     Without a query they are the newest. Of the filters, ``roles``, times and ``identity_ids`` (the senders) count.
-    ``exact`` looks at every message, whatever it costs.
+    ``terms`` are the query's words, where they are known; ``exact`` looks at every message, whatever it costs.
     """
     ids = [conversation_ids] if isinstance(conversation_ids, UUID) else list(conversation_ids)
     scope = {"conversations": ids, "pool": pool}
@@ -163,7 +164,7 @@ async def candidates(
         newest = f"SELECT {_HIT} FROM messages m {_FROM} {_WHERE} {narrow.sql} ORDER BY m.seq DESC LIMIT %(pool)s"  # noqa: S608
         return [message_hit(row, {"place": 1.0}) for row in await rows(session, newest, {**scope, **narrow.values})]
     everything = Scope(_SCOPE, {"conversations": ids})
-    terms = await rarest(session, MESSAGES, everything, narrow, await terms_of(session, query))
+    terms = await rarest(session, MESSAGES, everything, narrow, await terms_of(session, query) if terms is None else terms)
     wanted = Wanted(terms, vector_text(vector), model, pool, filters=filters, exact=exact)
     found = await search(session, MESSAGES, everything, narrow, wanted, _FOUND)
     return await with_neighbours(session, narrow, wanted, found) if found else []

@@ -20,7 +20,7 @@ from pagemind.store.keyset import Slice, sliced
 from pagemind.store.narrowing import Conditions, of_passages
 from pagemind.store.search import Wanted, search
 from pagemind.store.spaces import PASSAGES, Scope
-from pagemind.store.terms import terms_of
+from pagemind.store.terms import Term, terms_of
 
 
 class Within(StrEnum):
@@ -207,6 +207,7 @@ async def candidates(
     *,
     within: Within = Within.agent,
     query: str,
+    terms: Sequence[Term] | None = None,
     vector: Sequence[float] | None = None,
     model: str | None = None,
     filters: Filters = NOTHING_FILTERED,
@@ -218,10 +219,12 @@ async def candidates(
 
     They are in force, not expired, in the scope that ``owner`` and ``within`` name, and as the filters say; ``confidence``
     says how far an origin is trusted. ``scores`` has ``words`` (BM25) and ``vector`` (exact cosine; only where ``vector`` and
-    ``model`` are given and the passage has its vector). ``exact`` looks at every row, whatever it costs.
+    ``model`` are given and the passage has its vector). ``terms`` are the query's words, where they are known; ``exact`` looks
+    at every row, whatever it costs.
     """
     scope, narrow = scope_of(owner, within), narrowed(within, filters, confidence)
-    wanted = Wanted(await terms_of(session, query), vector_text(vector), model, pool, filters=filters, exact=exact)
+    terms = await terms_of(session, query) if terms is None else terms
+    wanted = Wanted(terms, vector_text(vector), model, pool, filters=filters, exact=exact)
     return [
         PassageHit(
             id=row.id,
