@@ -248,11 +248,12 @@ def start(home: Home) -> int:
 
 
 def memory_settings(data: int, memory: int) -> dict[str, str]:
-    """How much memory the server keeps pages in, in megabytes: as much as there is data, within the bounds of the machine.
+    """How much memory the server keeps pages in, in megabytes: an eighth of the machine's, up to a quarter for more data.
 
-    A small home stays small. Searching a large one costs several times as much where its pages come from the system instead.
+    A page takes memory once it is used. Searching a large home costs several times as much where its pages come from the system
+    instead, and a small one may grow large before the server is started again.
     """
-    buffers = max(LEAST_BUFFERS_MB, min(data, memory // 4))
+    buffers = max(LEAST_BUFFERS_MB, memory // 8, min(data, memory // 4))
     return {"shared_buffers": f"{buffers}MB", "effective_cache_size": f"{max(1024, memory // 2)}MB"}
 
 

@@ -77,22 +77,26 @@ def exact(space: Space, scope: Scope, narrow: Conditions, *, terms: int, vectors
     elif vectors:
         near = f"SELECT e.{space.key} AS id, {cosine} {scope.of(space.vectors, 'e')} AND e.model = %(model)s"
     total = score(terms, "x.w{n}", "s.n{n}", "s.size", "x.mean")
+    matched = f"coalesce({', '.join(f's.n{n}' for n in slots)}) IS NOT NULL" if terms else "false"
     return f"""
 WITH scope AS MATERIALIZED (
     SELECT {row}.id, length({row}.words)::float8 AS size{counted} {scope.of(space.table, row)} AND {narrow.sql}
 ),
 near AS MATERIALIZED ({near}),
 extent AS MATERIALIZED (SELECT greatest(avg(size), 1) AS mean{weights} FROM scope),
--- Grouped and not joined: of a table that was filled just now the planner expects one row, and would loop over all pairs.
-scored AS MATERIALIZED (
+-- Looked up in a hash of their own (IN ... IS TRUE) and grouped, not joined: of a table that was filled just now the planner
+-- expects one row, and would loop over all pairs.
+top AS MATERIALIZED (
+    (SELECT s.id FROM scope s CROSS JOIN extent x WHERE {matched} ORDER BY {total} DESC LIMIT %(pool)s)
+    UNION ALL
+    (SELECT id FROM near WHERE (id IN (SELECT id FROM scope)) IS TRUE ORDER BY cosine DESC LIMIT %(pool)s)
+),
+best AS MATERIALIZED (
     SELECT id, max(words) AS words, max(cosine) AS cosine
       FROM (SELECT s.id, {total} AS words, NULL::float8 AS cosine FROM scope s CROSS JOIN extent x
-            UNION ALL SELECT id, NULL, cosine FROM near) AS each
-     GROUP BY id HAVING max(words) IS NOT NULL
-),
-best AS (
-    (SELECT * FROM scored WHERE words > 0 ORDER BY words DESC LIMIT %(pool)s)
-    UNION (SELECT * FROM scored WHERE cosine IS NOT NULL ORDER BY cosine DESC LIMIT %(pool)s)
+             WHERE (s.id IN (SELECT id FROM top)) IS TRUE
+            UNION ALL SELECT id, NULL, cosine FROM near WHERE (id IN (SELECT id FROM top)) IS TRUE) AS each
+     GROUP BY id
 )
 {result}
 """  # noqa: S608 - put together from constants of this room; every value is a parameter
