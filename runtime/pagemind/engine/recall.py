@@ -22,7 +22,7 @@ from pagemind.records.text import clean_text
 from pagemind.store import embeddings, messages, passages, sittings
 from pagemind.store.database import AsyncSession
 from pagemind.store.passages import Lacking, Within
-from pagemind.store.terms import Term, terms_of
+from pagemind.store.search import Understood
 
 POOL = 50
 """How many candidates each signal names at least; with all rows nothing is found better (docs/retrieval.md)."""
@@ -78,11 +78,11 @@ async def recall_passages(
 
     model, by_meaning = kernel.embedder.name, search.ingredients.vector
 
-    async def look(session: AsyncSession) -> tuple[Sequence[Term], list[Lacking]]:
-        terms = await terms_of(session, search.query)
-        return terms, await passages.lacking(session, owner, within, model, FILLED_AT_ONCE) if by_meaning else []
+    async def look(session: AsyncSession) -> tuple[Understood, list[Lacking]]:
+        understood = await passages.understand(session, owner, within, search.query)
+        return understood, await passages.lacking(session, owner, within, model, FILLED_AT_ONCE) if by_meaning else []
 
-    vector, (terms, fresh) = await meanwhile(kernel, search.query, look, by_meaning=by_meaning)
+    vector, (understood, fresh) = await meanwhile(kernel, search.query, look, by_meaning=by_meaning)
     if vector and fresh:
         await fill(kernel, fresh)
     async with kernel.database.transaction() as session:
@@ -93,7 +93,7 @@ async def recall_passages(
                 owner,
                 within=within,
                 query=search.query,
-                terms=terms,
+                understood=understood,
                 vector=vector,
                 model=model,
                 filters=filters,
@@ -121,11 +121,12 @@ async def recall_messages(
     began = time.monotonic()
     kernel, search = kernel.still(), search.sound
 
-    async def look(session: AsyncSession) -> tuple[Sequence[Term], list[Span]]:
-        return await terms_of(session, search.query), await sitting_spans(session, conversation_ids, search.query)
+    async def look(session: AsyncSession) -> tuple[Understood, list[Span]]:
+        understood = await messages.understand(session, conversation_ids, search.query)
+        return understood, await sitting_spans(session, conversation_ids, search.query)
 
     by_meaning = search.ingredients.vector and bool(search.query.strip())
-    vector, (terms, back) = await meanwhile(kernel, search.query, look, by_meaning=by_meaning)
+    vector, (understood, back) = await meanwhile(kernel, search.query, look, by_meaning=by_meaning)
     spans = [*spans_of(search.query, now()), *back]
     async with kernel.database.transaction() as session:
 
@@ -134,7 +135,7 @@ async def recall_messages(
                 session,
                 conversation_ids,
                 query=search.query,
-                terms=terms,
+                understood=understood,
                 vector=vector,
                 model=kernel.embedder.name,
                 filters=filters,

@@ -28,7 +28,7 @@ from pagemind.store.terms import Term
 
 CUT = 3 * BUDGET
 """At most so many rows are scored by their words, if the survey was wrong."""
-LEAST_SEARCHED = 100
+LEAST_SEARCHED = 200
 MOST_SEARCHED = 1000
 """Bounds of ``hnsw.ef_search``."""
 MOST_VISITED = 40_000

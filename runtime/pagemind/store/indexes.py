@@ -27,6 +27,9 @@ BYTES_A_LINK = 1100
 LEAST_MEMORY_MB = 64
 REMOTE_MEMORY_MB = 1024
 """For building on a server whose memory is not known."""
+BUILT_AMONG = 200
+"""``ef_construction``: with pgvector's 64 an index is made in half the time, and of 100,000 notes that are much alike a search
+finds .95 of the ten nearest instead of .98."""
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - looked at only, for its room
 
 
@@ -53,7 +56,7 @@ def of_vectors(space: Space, id: UUID, model: str, dimensions: int, rows: int) -
     digest = hashlib.sha256(f"{model}\0{dimensions}".encode()).hexdigest()[:12]
     parts = sql.SQL("{} = {} AND model = {}")
     where = parts.format(sql.Identifier(space.collection), sql.Literal(str(id)), sql.Literal(model))
-    using = f"hnsw ((embedding::halfvec({int(dimensions)})) halfvec_cosine_ops)"
+    using = f"hnsw ((embedding::halfvec({int(dimensions)})) halfvec_cosine_ops) WITH (ef_construction = {BUILT_AMONG})"
     needed_mb = rows * (2 * dimensions + BYTES_A_LINK) * 5 // 4 // 2**20
     return Index(f"{PREFIX}{id.hex}_v{digest}", space.vectors, using, where, max(LEAST_MEMORY_MB, needed_mb))
 

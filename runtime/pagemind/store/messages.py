@@ -14,13 +14,13 @@ from sqlmodel import col
 
 from pagemind.records import Message, MessageHit, Role
 from pagemind.records.search import NOTHING_FILTERED, Filters
+from pagemind.store import search
 from pagemind.store.driver import rows
 from pagemind.store.hybrid import rarest, raw_scores, vector_text
 from pagemind.store.narrowing import Conditions, of_messages
 from pagemind.store.neighbours import neighbours
-from pagemind.store.search import Wanted, search
+from pagemind.store.search import Understood, Wanted
 from pagemind.store.spaces import MESSAGES, Scope
-from pagemind.store.terms import Term, terms_of
 
 SEEDS = 20
 """So many of the best by each signal bring their neighbours."""
@@ -133,12 +133,23 @@ async def count(session: AsyncSession, conversation_id: UUID) -> int:
     return (await session.execute(query)).scalar_one()
 
 
+def scope_of(conversation_ids: UUID | Collection[UUID]) -> Scope:
+    """The conversations whose messages are searched."""
+    ids = [conversation_ids] if isinstance(conversation_ids, UUID) else list(conversation_ids)
+    return Scope(_SCOPE, {"conversations": ids})
+
+
+async def understand(session: AsyncSession, conversation_ids: UUID | Collection[UUID], query: str) -> Understood:
+    """What of a query can be looked up before its vector is there."""
+    return await search.understand(session, MESSAGES, scope_of(conversation_ids), query)
+
+
 async def candidates(
     session: AsyncSession,
     conversation_ids: UUID | Collection[UUID],
     *,
     query: str,
-    terms: Sequence[Term] | None = None,
+    understood: Understood | None = None,
     vector: Sequence[float] | None = None,
     model: str | None = None,
     filters: Filters = NOTHING_FILTERED,
@@ -151,10 +162,10 @@ async def candidates(
     ``scores`` has ``words`` (BM25) and ``vector`` (cosine; only where ``vector`` and ``model`` are given and the message has
     its vector). A query ``#12`` or ``#12-#20`` looks up by place instead, in order, with ``scores`` ``{"place": 1}``.
     Without a query they are the newest. Of the filters, ``roles``, times and ``identity_ids`` (the senders) count.
-    ``terms`` are the query's words, where they are known; ``exact`` looks at every message, whatever it costs.
+    ``understood`` is the query where `understand` had it before; ``exact`` looks at every message, whatever it costs.
     """
-    ids = [conversation_ids] if isinstance(conversation_ids, UUID) else list(conversation_ids)
-    scope = {"conversations": ids, "pool": pool}
+    everything = scope_of(conversation_ids)
+    scope = {**everything.values, "pool": pool}
     places = asked_places(query)
     if places is not None:
         found = await rows(session, _PLACES, {**scope, "first": places[0], "last": places[1]})
@@ -163,10 +174,10 @@ async def candidates(
     if not query.strip():
         newest = f"SELECT {_HIT} FROM messages m {_FROM} {_WHERE} {narrow.sql} ORDER BY m.seq DESC LIMIT %(pool)s"  # noqa: S608
         return [message_hit(row, {"place": 1.0}) for row in await rows(session, newest, {**scope, **narrow.values})]
-    everything = Scope(_SCOPE, {"conversations": ids})
-    terms = await rarest(session, MESSAGES, everything, narrow, await terms_of(session, query) if terms is None else terms)
-    wanted = Wanted(terms, vector_text(vector), model, pool, filters=filters, exact=exact)
-    found = await search(session, MESSAGES, everything, narrow, wanted, _FOUND)
+    understood = understood or await search.understand(session, MESSAGES, everything, query)
+    terms = await rarest(session, MESSAGES, everything, narrow, understood.terms)
+    wanted = Wanted(replace(understood, terms=terms), vector_text(vector), model, pool, filters=filters, exact=exact)
+    found = await search.search(session, MESSAGES, everything, narrow, wanted, _FOUND)
     return await with_neighbours(session, narrow, wanted, found) if found else []
 
 

@@ -75,7 +75,7 @@ async def neighbours(
 
     ``extent`` has the weight of each of the terms (``w1``, ...) and the ``mean`` length of the scope that they were found in.
     """
-    count, queries = term_values(wanted.terms)
+    count, queries = term_values(wanted.query.terms)
     weights: Json = {f"w{n}": extent.get(f"w{n}", 0.0) for n in range(1, count + 1)}
     statement = around(narrow.sql, hit, joins, terms=count, by_meaning=wanted.by_meaning)
     values = {**narrow.values, **queries, **weights, **wanted.values, "mean": extent["mean"], "known": list(known)}

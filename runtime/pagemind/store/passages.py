@@ -14,13 +14,13 @@ from sqlmodel import col
 from pagemind.errors import UnknownRecord
 from pagemind.records import AgentArchive, Passage, PassageHit, now
 from pagemind.records.search import CONFIDENCE, NOTHING_FILTERED, Filters
+from pagemind.store import search
 from pagemind.store.driver import rows
 from pagemind.store.hybrid import raw_scores, vector_text
 from pagemind.store.keyset import Slice, sliced
 from pagemind.store.narrowing import Conditions, of_passages
-from pagemind.store.search import Wanted, search
+from pagemind.store.search import Understood, Wanted
 from pagemind.store.spaces import PASSAGES, Scope
-from pagemind.store.terms import Term, terms_of
 
 
 class Within(StrEnum):
@@ -201,13 +201,18 @@ async def lacking(session: AsyncSession, owner: UUID | None, within: Within, mod
     return [Lacking(row.id, row.text) for row in found]
 
 
+async def understand(session: AsyncSession, owner: UUID | None, within: Within, query: str) -> Understood:
+    """What of a query can be looked up before its vector is there."""
+    return await search.understand(session, PASSAGES, scope_of(owner, within), query)
+
+
 async def candidates(
     session: AsyncSession,
     owner: UUID | None,
     *,
     within: Within = Within.agent,
     query: str,
-    terms: Sequence[Term] | None = None,
+    understood: Understood | None = None,
     vector: Sequence[float] | None = None,
     model: str | None = None,
     filters: Filters = NOTHING_FILTERED,
@@ -219,12 +224,12 @@ async def candidates(
 
     They are in force, not expired, in the scope that ``owner`` and ``within`` name, and as the filters say; ``confidence``
     says how far an origin is trusted. ``scores`` has ``words`` (BM25) and ``vector`` (exact cosine; only where ``vector`` and
-    ``model`` are given and the passage has its vector). ``terms`` are the query's words, where they are known; ``exact`` looks
-    at every row, whatever it costs.
+    ``model`` are given and the passage has its vector). ``understood`` is the query where `understand` had it before;
+    ``exact`` looks at every row, whatever it costs.
     """
     scope, narrow = scope_of(owner, within), narrowed(within, filters, confidence)
-    terms = await terms_of(session, query) if terms is None else terms
-    wanted = Wanted(terms, vector_text(vector), model, pool, filters=filters, exact=exact)
+    understood = understood or await search.understand(session, PASSAGES, scope, query)
+    wanted = Wanted(understood, vector_text(vector), model, pool, filters=filters, exact=exact)
     return [
         PassageHit(
             id=row.id,
@@ -243,7 +248,7 @@ async def candidates(
             refreshed_at=row.refreshed_at,
             identity_id=row.identity_id,
         )
-        for row in await search(session, PASSAGES, scope, narrow, wanted, _FOUND)
+        for row in await search.search(session, PASSAGES, scope, narrow, wanted, _FOUND)
     ]
 
 

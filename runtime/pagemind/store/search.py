@@ -18,14 +18,31 @@ from pagemind.store.known import KNOWN, TENANT, LargeCollections
 from pagemind.store.narrowing import Conditions
 from pagemind.store.shares import Collection
 from pagemind.store.spaces import Scope, Space
-from pagemind.store.terms import Term
+from pagemind.store.terms import Term, terms_of
+
+
+@dataclass(frozen=True)
+class Understood:
+    """A query before it is answered: its words, which collections in its scope are searched by their indexes, and whether there
+    are others.
+    """
+
+    terms: Sequence[Term]
+    large: Mapping[UUID, Collection]
+    others: bool
+
+
+async def understand(session: AsyncSession, space: Space, scope: Scope, query: str) -> Understood:
+    """What can be found out while the query's vector is not there yet."""
+    large, others = await large_ones(session, space, scope)
+    return Understood(await terms_of(session, query), large, others)
 
 
 @dataclass(frozen=True)
 class Wanted:
     """What is looked for, and how many of the best by each signal are wanted. ``exact``: whatever it costs."""
 
-    terms: Sequence[Term]
+    query: Understood
     vector: str | None
     model: str | None
     pool: int
@@ -50,13 +67,13 @@ async def search(
     """The rows that ``result`` selects from the best candidates, ``best`` with ``id, words, cosine``, and from ``extent`` with
     ``mean`` and the weights ``w1``, ... of the terms. It brings ``by_words`` and ``cosine``.
     """
-    large, others = await large_ones(session, space, scope)
+    terms, large, others = wanted.query.terms, wanted.query.large, wanted.query.others
     if wanted.exact or not large:
         return await search_exactly(session, space, scope, narrow, wanted, result)
     found: list[Any] = []
     for collection in large.values():
         left = collection.rows_left(wanted.filters)
-        found += await search_indexed(session, space, collection, narrow, wanted.terms, wanted.values, result, left=left)
+        found += await search_indexed(session, space, collection, narrow, terms, wanted.values, result, left=left)
     if others:
         found += await search_exactly(session, space, scope.without(space, large), narrow, wanted, result)
     return found if len(large) + others == 1 else best_of(found, wanted.pool)
@@ -66,7 +83,7 @@ async def search_exactly(
     session: AsyncSession, space: Space, scope: Scope, narrow: Conditions, wanted: Wanted, result: str
 ) -> Sequence[Any]:
     """The same, by every row in scope."""
-    terms = await rarest(session, space, scope, narrow, wanted.terms)
+    terms = await rarest(session, space, scope, narrow, wanted.query.terms)
     count, queries = term_values(terms)
     statement = exact(space, scope, narrow, terms=count, vectors=wanted.by_meaning, few=False, result=result)
     return await rows(session, statement, {**scope.values, **narrow.values, **queries, **wanted.values})
