@@ -35,6 +35,7 @@ async def scale_figures(runtime: Runtime, place: Place, size: Size) -> AsyncIter
     generated = list(notes(max(size.texts, size.loading), size.seed))
     texts = [note.text for note in generated[: size.texts]]
     yield "loading", await loading_figures(runtime, [note.text for note in generated[: size.loading]], size.rounds, place.told)
+    await settled(runtime, place.told)
     place.told(f"vectors of {len(texts):,} texts (kept in {place.cache})")
     vectors = await vectors_of(runtime.kernel.embedder, texts, place.cache, place.told)
     rows = Rows(texts, vectors, tags_by_chance(len(texts), size.seed))
