@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import Sequence
-from typing import Protocol, cast
+from typing import cast
 
-from pagemind.errors import RerankerError, RerankerLoading, RerankerUnreadable
-from pagemind.model.batch_work import Batches
+from pagemind.errors import RerankerUnreadable
 from pagemind.model.late import Side, TokenVectors, late_scores
-from pagemind.model.reranker import CPU_DEADLINE_SECONDS, DEADLINE_SECONDS, LATE, waiting_seconds
-from pagemind.model.thread import ModelThread
+from pagemind.model.reranker import LATE
+from pagemind.model.thread_reranker import RerankerModel, ThreadReranker
 from pagemind.model.token_cache import TokenCache, key_of
 from pagemind.settings import Settings
 
@@ -21,17 +20,9 @@ WEIGHT = 3.0
 """Of its score beside the search's own: 2 to 5 find the same but for chance (docs/reranker.md)."""
 
 
-class TokenEncoder(Batches[Side, TokenVectors], Protocol):
-    """What the reranker needs of the module that imports torch."""
-
-    @property
-    def on_cpu(self) -> bool:
-        """Whether it computes on the CPU."""
-        ...
-
-
-class LateReranker:
-    """Late interaction (`pagemind.model.late`) by the configured embedder's checkpoint, loaded once more for itself.
+class LateReranker(ThreadReranker[Side, TokenVectors]):
+    """Late interaction (`pagemind.model.late`) by the configured embedder's checkpoint, loaded once more for itself; its scores
+    are from -1 to 1. What was read by its deadline is known the next time.
 
     An embedder's pass gives one vector a text, and its batches go in its own order: sharing its weights would tie both, to save
     90 MB.
@@ -42,44 +33,16 @@ class LateReranker:
     def __init__(self, settings: Settings) -> None:
         if settings.embedder.startswith("openai:"):
             raise RerankerUnreadable(name=settings.embedder, reason="it is served elsewhere, and gives no vectors of tokens")
-        self.name = f"{LATE} ({settings.embedder})"
-        self._settings = settings
+        super().__init__(settings, f"{LATE} ({settings.embedder})")
         self._cache = TokenCache(settings.reranker_cache_bytes)
-        self._thread = ModelThread[Side, TokenVectors, TokenEncoder](
-            "pagemind-reranker", self._load, settings.reranker_batch_tokens, RerankerError
-        )
-
-    @property
-    def deadline_seconds(self) -> float:
-        """What is configured; else more on a CPU than on a GPU."""
-        slow = self._thread.model is None or self._thread.model.on_cpu
-        return waiting_seconds(self._settings, CPU_DEADLINE_SECONDS if slow else DEADLINE_SECONDS)
-
-    def warm(self) -> None:
-        """Start the thread, which loads the model; returns at once."""
-        self._thread.warm()
 
     async def ready(self) -> None:
         """Return when the model is loaded and has read a text. Raises ``RerankerError``."""
         await self._thread.compute([("query", "ready")], "query")
 
-    async def score(self, query: str, texts: Sequence[str], *, deadline_seconds: float) -> list[float] | None:
-        """A score from -1 to 1 for each text; None after ``deadline_seconds``. What was read by then is known the next time."""
-        if not texts:
-            return []
-        self.warm()
-        if self._thread.loading:
-            raise RerankerLoading()
-        try:
-            async with asyncio.timeout(deadline_seconds):
-                [asked, *read] = await self._read([("query", query), *(("document", text) for text in texts)])
-                return await asyncio.to_thread(late_scores, asked, read)
-        except TimeoutError:
-            return None
-
-    async def close(self) -> None:
-        """Stop the thread after the batch it is at; callers still waiting get a ``RerankerError``."""
-        await self._thread.close()
+    async def _scored(self, query: str, texts: Sequence[str]) -> list[float]:
+        [asked, *read] = await self._read([("query", query), *(("document", text) for text in texts)])
+        return await asyncio.to_thread(late_scores, asked, read)
 
     async def _read(self, sides: Sequence[Side]) -> list[TokenVectors]:
         """The token vectors of each, computed where they are not kept."""
@@ -95,9 +58,8 @@ class LateReranker:
     def _keep(self, side: Side, vectors: TokenVectors) -> None:
         self._cache.put(key_of(side), vectors)
 
-    def _load(self) -> TokenEncoder:
-        # torch and transformers take a second or two: they are imported here, in this thread, so that nothing waits for them.
+    def _load(self) -> RerankerModel[Side, TokenVectors]:
         module = importlib.import_module("pagemind.model.token_encoder")
         settings = self._settings
         device = settings.reranker_device or settings.embedder_device
-        return cast("TokenEncoder", module.load(settings.embedder, device, settings.reranker_pair_tokens))
+        return cast("RerankerModel[Side, TokenVectors]", module.load(settings.embedder, device, settings.reranker_pair_tokens))

@@ -22,14 +22,13 @@ CHARS_PER_TOKEN = 16
 """More than that a token rarely holds: what stands behind so many is cut off before it costs time."""
 
 
-class Scorer(ABC):
-    """Pairs in, a score from 0 to 1 for each out, as rows of one number. Used from one thread."""
+class OnDevice:
+    """A model on its device, and how much of it is computed at a time. Used from one thread."""
 
     batches_ahead = 0
 
-    def __init__(self, device: torch.device, pad: int) -> None:
+    def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._pad = pad
 
     @property
     def on_cpu(self) -> bool:
@@ -40,6 +39,14 @@ class Scorer(ABC):
     def most_batch_tokens(self) -> int:
         """The largest batch that still gains speed on this device."""
         return CPU_BATCH_TOKENS if self.on_cpu else CUDA_BATCH_TOKENS
+
+
+class Scorer(OnDevice, ABC):
+    """Pairs in, a score from 0 to 1 for each out, as rows of one number."""
+
+    def __init__(self, device: torch.device, pad: int) -> None:
+        super().__init__(device)
+        self._pad = pad
 
     @abstractmethod
     def tokenize(self, pairs: Sequence[Pair], kind: Kind, /) -> list[list[int]]:

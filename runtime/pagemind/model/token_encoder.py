@@ -18,7 +18,7 @@ from pagemind.model.encoder import faster_dtype, longest, prompts, read_model
 from pagemind.model.late import Side, TokenVectors, coarse
 from pagemind.model.padded import padded
 from pagemind.model.passes import uneven
-from pagemind.model.scorer import CPU_BATCH_TOKENS, CUDA_BATCH_TOKENS, cut
+from pagemind.model.scorer import OnDevice, cut
 
 
 def load(name: str, device: str | None, text_tokens: int) -> TokenEncoder:
@@ -31,17 +31,15 @@ def load(name: str, device: str | None, text_tokens: int) -> TokenEncoder:
         raise RerankerUnreadable(name=name, reason=(str(error).splitlines() or [""])[0][:300]) from error
 
 
-class TokenEncoder:
-    """Texts in, the vectors of their tokens out: the last hidden layer, each of length 1. Used from one thread.
+class TokenEncoder(OnDevice):
+    """Texts in, the vectors of their tokens out: the last hidden layer, each of length 1.
 
     A row's numbers are twice the token's id, and one more where the token is the text's own: the marks around it and the
     words that the model wants before it are read and left out.
     """
 
-    batches_ahead = 0
-
     def __init__(self, folder: Path, device: torch.device, text_tokens: int) -> None:
-        self._device = device
+        super().__init__(device)
         self._tokenizer = read_tokenizer(folder)
         self._model, _ = faster_dtype(read_model(folder).to(device), device)
         config = self._model.config
@@ -51,16 +49,6 @@ class TokenEncoder:
         self._tokenizer.encode_special_tokens = True
         self._prompts = prompts(folder)
         self._pad = 2 * int(getattr(config, "pad_token_id", None) or 0)
-
-    @property
-    def on_cpu(self) -> bool:
-        """Whether it computes on the CPU."""
-        return self._device.type == "cpu"
-
-    @property
-    def most_batch_tokens(self) -> int:
-        """The largest batch that still gains speed on this device."""
-        return CPU_BATCH_TOKENS if self.on_cpu else CUDA_BATCH_TOKENS
 
     def tokenize(self, texts: Sequence[Side], kind: Kind, /) -> list[list[int]]:
         """A row for each text, cut to what the model reads."""
