@@ -7,6 +7,8 @@ import pytest
 from pagemind.store.embedded import EmbeddedPostgres
 from pagemind.testing.shell import Shell
 
+from ..within import Within
+
 
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Generator[Shell]:
@@ -16,3 +18,9 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Generator[Shell]:
     server.join()
     yield Shell(home, tmp_path_factory.mktemp("empty"))
     server.leave()
+
+
+@pytest.fixture(scope="module")
+def within(shell: Shell) -> Within:
+    """The same without a process for each command."""
+    return Within(shell.home, shell.folder)

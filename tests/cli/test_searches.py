@@ -20,6 +20,8 @@ from pagemind.records.search import Found
 from pagemind.settings import content_folder
 from pagemind.testing.shell import Shell
 
+from ..within import Within
+
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
@@ -136,7 +138,8 @@ def test_what_can_be_no_id_names_no_passage(given: str) -> None:
     assert bare_id("passage-8B124F00") == "8b124f00"
 
 
-def test_a_passage_is_stored_once_found_with_reasons_confirmed_and_forgotten(shell: Shell) -> None:
+def test_a_passage_is_stored_once_found_with_reasons_confirmed_and_forgotten(within: Within) -> None:
+    shell = within
     shell.ok("apply", str(content_folder() / "agents" / "assistant.yaml"))
     put = ["memory", "insert", "assistant", "The vault opens with 4711.", "--tag", "keys", "--expires", "30d", "--json"]
     first = shell.json(*put, "--confidence", "0.6")

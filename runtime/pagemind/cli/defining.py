@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
@@ -59,7 +59,7 @@ async def apply(settings: Settings, *, files: Sequence[Path], yes: bool, prune: 
     """Apply the files; on a terminal only after a yes."""
     with _told(as_json=as_json) as status:
         sources = _sources(settings, files)
-        async with _database(settings) as database:
+        async with Database.opened(settings) as database:
             ask = not yes and not as_json and sys.stdin.isatty()
             if ask and not _agreed(await engine.plan_all(database, sources, prune=prune)):
                 return FAILED
@@ -92,7 +92,7 @@ async def validate(settings: Settings, *, files: Sequence[Path], schema: bool, a
 
 async def export(settings: Settings, *, agent: str, output: Path | None, as_json: bool) -> int:
     """Write an agent as a file."""
-    async with _database(settings) as database:
+    async with Database.opened(settings) as database:
         definition = definition_of(await engine.read_agent(database, agent))
     if output is not None:
         await asyncio.to_thread(output.write_text, to_yaml(definition), encoding="utf-8")
@@ -124,18 +124,9 @@ def _told(*, as_json: bool) -> Generator[_Status]:
         report(error, as_json=as_json)
 
 
-@asynccontextmanager
-async def _database(settings: Settings) -> AsyncGenerator[Database]:
-    database = await Database.open(settings)
-    try:
-        yield database
-    finally:
-        await database.close()
-
-
 async def _planned(settings: Settings, files: Sequence[Path], *, prune: bool) -> list[Plan]:
     sources = _sources(settings, files)
-    async with _database(settings) as database:
+    async with Database.opened(settings) as database:
         return await engine.plan_all(database, sources, prune=prune)
 
 

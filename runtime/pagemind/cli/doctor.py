@@ -138,16 +138,10 @@ async def database_findings(settings: Settings) -> list[Finding]:
 async def stored_models(settings: Settings) -> Models | None:
     """The embedding models of the store's vectors; None where the store cannot be asked."""
     try:
-        database = await Database.open(settings)
-    except PagemindError:
-        return None  # the checks of the database tell why
-    try:
-        async with database.transaction() as session:
+        async with Database.opened(settings) as database, database.transaction() as session:
             return await embedding_models.of_tenant(session, database.tenant_id)
     except PagemindError:
-        return None
-    finally:
-        await database.close()
+        return None  # the checks of the database tell why
 
 
 async def prefix_findings(settings: Settings) -> list[Finding]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import asdict
 
 from rich.console import Console, RenderableType
@@ -23,19 +23,9 @@ from pagemind.store.database import Database
 STYLES = {"serving": "bold green", "ready": "green", "adding": "yellow", "retired": "dim"}
 
 
-@asynccontextmanager
-async def opened(settings: Settings) -> AsyncGenerator[Database]:
-    """The open database."""
-    database = await Database.open(settings)
-    try:
-        yield database
-    finally:
-        await database.close()
-
-
 async def show(settings: Settings, *, as_json: bool) -> None:
     """Print the models."""
-    async with opened(settings) as database:
+    async with Database.opened(settings) as database:
         found = await swap.standings(database)
     configured = full_name(settings.embedder)
     if as_json:
@@ -74,7 +64,7 @@ def size(count: int) -> str:
 
 async def add(settings: Settings, *, model: str, url: str | None, background: bool, as_json: bool) -> None:
     """Lay the model's vectors under a progress bar, or leave that to the server."""
-    async with opened(settings) as database:
+    async with Database.opened(settings) as database:
         with bar("texts") as (progress, task):
             try:
                 adding = swap.add(
@@ -104,7 +94,7 @@ async def add(settings: Settings, *, model: str, url: str | None, background: bo
 
 async def switch(settings: Settings, *, model: str | None, as_json: bool) -> None:
     """Let the model serve."""
-    async with opened(settings) as database:
+    async with Database.opened(settings) as database:
         before, serving = await swap.switch(database, settings, model)
     if as_json:
         print_json({"before": before, "serving": serving})
@@ -120,7 +110,7 @@ async def switch(settings: Settings, *, model: str | None, as_json: bool) -> Non
 
 async def remove(settings: Settings, *, model: str, as_json: bool) -> None:
     """Delete the model's vectors."""
-    async with opened(settings) as database:
+    async with Database.opened(settings) as database:
         with bar("vectors") as (progress, task):
             gone = await swap.remove(database, model, lambda gone: progress.update(task, completed=gone))
     if as_json:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,7 +72,7 @@ async def create(settings: Settings, *, name: str, scopes: Sequence[str], tenant
     """Make a key, and its tenant where there is none of that name, and print it."""
     check_name(name or "-")
     check_name("-" if tenant is None else tenant)
-    async with opened(settings) as database:
+    async with Database.opened(settings) as database:
         tenant_id = database.tenant_id if tenant is None else await tenant_named(database, tenant)
         made = make_key(tenant_id, name, [Scope(each) for each in scopes])
         async with database.transaction(tenant_id) as session:
@@ -89,7 +88,7 @@ async def create(settings: Settings, *, name: str, scopes: Sequence[str], tenant
 
 async def show(settings: Settings, *, tenant: str | None, as_json: bool) -> None:
     """Print the keys."""
-    async with opened(settings) as database:
+    async with Database.opened(settings) as database:
         names = [name for _, name in await served(database)]
         if tenant is not None and tenant not in names:
             raise UnknownTenant(name=tenant)
@@ -114,7 +113,7 @@ async def revoke(settings: Settings, *, key: str, yes: bool, as_json: bool) -> N
     """Revoke the key, once that is confirmed."""
     if key.startswith(PREFIX):
         raise NotAnId
-    async with opened(settings) as database:
+    async with Database.opened(settings) as database:
         found = await listed(database)
         chosen = the_one(found, key)
         last = sum(each.key.revoked_at is None for each in found) == 1 and chosen.key.revoked_at is None
@@ -129,16 +128,6 @@ async def revoke(settings: Settings, *, key: str, yes: bool, as_json: bool) -> N
     printer().print(Text(f"Key {revoked.id} opens nothing any more."))
     if last:
         printer().print(Text("It was the last one: a server that starts from now on lets everybody on this machine in."))
-
-
-@asynccontextmanager
-async def opened(settings: Settings) -> AsyncGenerator[Database]:
-    """The store, without the rest of the runtime."""
-    database = await Database.open(settings)
-    try:
-        yield database
-    finally:
-        await database.close()
 
 
 async def listed(database: Database) -> list[Listed]:

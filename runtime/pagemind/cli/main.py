@@ -143,14 +143,20 @@ harnesses.register(app)
 
 
 def main() -> None:
-    """Run the command line. A PagemindError is shown in one way and gives the exit status; 130 where interrupted."""
+    """Run the command line and leave with its exit status."""
     sys.excepthook = say_unexpected
+    leave(status_of(sys.argv[1:]))
+
+
+def status_of(words: list[str]) -> int:
+    """The exit status of the command line. A PagemindError is shown in one way and gives it; 130 where interrupted."""
     try:
-        get_command(app).main(prog_name="pagemind")
+        get_command(app).main(words, prog_name="pagemind")
     except PagemindError as error:
-        leave(report(error, as_json="--json" in sys.argv))
+        return report(error, as_json="--json" in words)
     except SystemExit as leaving:
-        leave(leaving.code if isinstance(leaving.code, int) else 1 if leaving.code else 0)
+        return leaving.code if isinstance(leaving.code, int) else 1 if leaving.code else 0
+    return 0
 
 
 if __name__ == "__main__":

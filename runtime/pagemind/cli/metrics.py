@@ -11,8 +11,5 @@ from pagemind.store.database import Database
 
 async def metrics(settings: Settings) -> None:
     """Print them."""
-    database = await Database.open(settings)
-    try:
+    async with Database.opened(settings) as database:
         sys.stdout.write(await metrics_text(database))
-    finally:
-        await database.close()

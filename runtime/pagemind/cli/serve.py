@@ -118,12 +118,9 @@ def bound(host: str, port: int) -> socket.socket:
 
 async def refuse_without_key(settings: Settings, host: str) -> None:
     """KeyNeeded unless there is a key."""
-    database = await Database.open(settings)
-    try:
+    async with Database.opened(settings) as database:
         if not await any_key(database):
             raise KeyNeeded(host=host)
-    finally:
-        await database.close()
 
 
 def allow_many_files() -> None:

@@ -101,8 +101,13 @@ async def keep_all(session: AsyncSession, wanted: Sequence[Passage]) -> list[Kep
     ]
 
 
-def made(kernel: Kernel, draft: Draft, source: str, at: datetime) -> Passage:
-    """The passage; its archive is yet to be found."""
+def made(
+    kernel: Kernel, draft: Draft, source: str, at: datetime, archive_id: UUID = NOWHERE, *, by_gist: bool = True
+) -> Passage:
+    """The passage; its archive may have to be found yet. ``by_gist``: one that says the same may stand in its place.
+
+    Raises EmptyPassage, PassageTooLong.
+    """
     text = clean_text(draft.text)
     if not text.strip():
         raise EmptyPassage
@@ -111,7 +116,7 @@ def made(kernel: Kernel, draft: Draft, source: str, at: datetime) -> Passage:
         raise PassageTooLong(length=f"{len(text):,}", limit=f"{limit:,}")
     values = {
         "tenant_id": kernel.database.tenant_id,
-        "archive_id": NOWHERE,
+        "archive_id": archive_id,
         "text": text,
         "tags": list(dict.fromkeys(clean_text(tag) for tag in draft.tags)),
         "source": draft.source or source,
@@ -122,7 +127,7 @@ def made(kernel: Kernel, draft: Draft, source: str, at: datetime) -> Passage:
         "identity_id": draft.identity_id,
         "review_by": draft.review_by,
         "expires_at": draft.expires_at,
-        "gist": gist(text),
+        "gist": gist(text) if by_gist else None,
     }
     return record_of(Passage, values)
 

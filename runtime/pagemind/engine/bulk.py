@@ -11,18 +11,16 @@ import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from uuid import UUID
 
-from pagemind.engine.archival import NOWHERE, Draft
+from pagemind.engine.archival import NOWHERE, Draft, made
 from pagemind.engine.kernel import Kernel
 from pagemind.engine.laying import embed_each
-from pagemind.errors import EmbedderMismatch, EmptyPassage, PassageTooLong
+from pagemind.errors import EmbedderMismatch
 from pagemind.model.embedder import Embedder
 from pagemind.records import Passage, now
-from pagemind.records.base import record_of
-from pagemind.records.text import clean_text
 from pagemind.store import archives, embedding_models
 from pagemind.store.inserts import Vectors, insert_new, packed, seen
 
@@ -217,7 +215,8 @@ async def passages_of(
     began = now()
     places = count()
     async for draft in one_by_one(drafts):
-        yield passage_of(kernel, archive_id, draft, began + timedelta(microseconds=next(places)))
+        # What comes in bulk is known by its text alone.
+        yield made(kernel, draft, "", began + timedelta(microseconds=next(places)), archive_id, by_gist=False)
 
 
 async def one_by_one(drafts: Iterable[Draft] | AsyncIterable[Draft]) -> AsyncIterator[Draft]:
@@ -230,28 +229,3 @@ async def one_by_one(drafts: Iterable[Draft] | AsyncIterable[Draft]) -> AsyncIte
         yield draft
         if place % READ_AT_ONCE == READ_AT_ONCE - 1:
             await asyncio.sleep(0)
-
-
-def passage_of(kernel: Kernel, archive_id: UUID, draft: Draft, at: datetime) -> Passage:
-    """The draft's passage. It has no gist: what comes in bulk is known by its text alone."""
-    text = clean_text(draft.text)
-    limit = kernel.settings.message_limit_chars
-    if not text.strip():
-        raise EmptyPassage
-    if len(text) > limit:
-        raise PassageTooLong(length=f"{len(text):,}", limit=f"{limit:,}")
-    values = {
-        "tenant_id": kernel.database.tenant_id,
-        "archive_id": archive_id,
-        "text": text,
-        "tags": list(dict.fromkeys(clean_text(tag) for tag in draft.tags)),
-        "source": draft.source,
-        "extra": draft.extra or {},
-        "created_at": draft.created_at or at,
-        "origin": draft.origin,
-        "confidence": draft.confidence,
-        "identity_id": draft.identity_id,
-        "review_by": draft.review_by,
-        "expires_at": draft.expires_at,
-    }
-    return record_of(Passage, values)

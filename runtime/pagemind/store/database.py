@@ -75,6 +75,16 @@ class Database:
         await asyncio.to_thread(embedded.join)
         return await cls(make_engine(embedded.app_url()), settings.tenant_id, embedded)._get_ready(embedded.owner_url())
 
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, settings: Settings) -> AsyncGenerator[Database]:
+        """The open store, closed at the end. Raises as `open` does."""
+        database = await cls.open(settings)
+        try:
+            yield database
+        finally:
+            await database.close()
+
     def for_tenant(self, tenant_id: UUID) -> Database:
         """The same store, as another tenant sees it; it is open for as long as this one."""
         other = copy(self)

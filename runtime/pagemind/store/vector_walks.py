@@ -14,32 +14,22 @@ BATCH = 5000
 FIRST = UUID(int=0)
 """Before every id."""
 
-_QUEUE: dict[Kind, str] = {
-    "passage": """
-WITH part AS (SELECT id, file_id IS NOT NULL AS bulk, superseded_at IS NULL AS wanted
-                FROM passages WHERE id > :after ORDER BY id LIMIT :limit),
-queued AS (
-    INSERT INTO unembedded (tenant_id, model, kind, id, bulk, due_at)
-    SELECT CAST(:tenant AS uuid), CAST(:model AS varchar), 'passage', id, bulk, 'epoch' FROM part
-     WHERE wanted AND NOT EXISTS (
-           SELECT FROM passage_embeddings e
-            WHERE e.tenant_id = CAST(:tenant AS uuid) AND e.passage_id = part.id AND e.model = CAST(:model AS varchar))
-    ON CONFLICT DO NOTHING)
-SELECT id FROM part ORDER BY id DESC LIMIT 1
-""",
-    "message": """
-WITH part AS (SELECT id, role IN ('user', 'assistant') AND content <> '' AS wanted
-                FROM messages WHERE id > :after ORDER BY id LIMIT :limit),
-queued AS (
-    INSERT INTO unembedded (tenant_id, model, kind, id, bulk, due_at)
-    SELECT CAST(:tenant AS uuid), CAST(:model AS varchar), 'message', id, false, 'epoch' FROM part
-     WHERE wanted AND NOT EXISTS (
-           SELECT FROM message_embeddings e
-            WHERE e.tenant_id = CAST(:tenant AS uuid) AND e.message_id = part.id AND e.model = CAST(:model AS varchar))
-    ON CONFLICT DO NOTHING)
-SELECT id FROM part ORDER BY id DESC LIMIT 1
-""",
+_WANTED: dict[Kind, tuple[str, str]] = {
+    "passage": ("superseded_at IS NULL", "file_id IS NOT NULL"),
+    "message": ("role IN ('user', 'assistant') AND content <> ''", "false"),
 }
+"""Which texts get a vector, and which of them came in bulk."""
+_QUEUE = """
+WITH part AS (SELECT id, {bulk} AS bulk, {wanted} AS wanted FROM {kind}s WHERE id > :after ORDER BY id LIMIT :limit),
+queued AS (
+    INSERT INTO unembedded (tenant_id, model, kind, id, bulk, due_at)
+    SELECT CAST(:tenant AS uuid), CAST(:model AS varchar), '{kind}', id, bulk, 'epoch' FROM part
+     WHERE wanted AND NOT EXISTS (
+           SELECT FROM {kind}_embeddings e
+            WHERE e.tenant_id = CAST(:tenant AS uuid) AND e.{kind}_id = part.id AND e.model = CAST(:model AS varchar))
+    ON CONFLICT DO NOTHING)
+SELECT id FROM part ORDER BY id DESC LIMIT 1
+"""
 _REMOVE = """
 WITH part AS (SELECT tenant_id, {kind}_id, model
                 FROM {kind}_embeddings WHERE {kind}_id > :after ORDER BY {kind}_id LIMIT :limit),
@@ -51,10 +41,9 @@ SELECT (SELECT {kind}_id FROM part ORDER BY {kind}_id DESC LIMIT 1) AS last, (SE
 """
 _MARK = text("SELECT pg_current_xact_id()::text::bigint")
 _OLDEST = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-_TEXTS = text("""
-SELECT (SELECT count(*) FROM passages WHERE superseded_at IS NULL)
-     + (SELECT count(*) FROM messages WHERE role IN ('user', 'assistant') AND content <> '')
-""")
+_TEXTS = text(
+    "SELECT " + " + ".join(f"(SELECT count(*) FROM {kind}s WHERE {wanted})" for kind, (wanted, _) in _WANTED.items())  # noqa: S608
+)
 _VECTORS = text("""
 SELECT model, sum(vectors)::bigint AS vectors
   FROM (SELECT model, count(*) AS vectors FROM passage_embeddings GROUP BY model
@@ -79,7 +68,8 @@ class Removed:
 async def queue_part(session: AsyncSession, tenant_id: UUID, model: str, kind: Kind, after: UUID) -> UUID | None:
     """Queue those of the next texts that have no vector by ``model``; the last id looked at, None at the end."""
     values = {"tenant": tenant_id, "model": model, "after": after, "limit": BATCH}
-    return await session.scalar(text(_QUEUE[kind]), values)
+    wanted, bulk = _WANTED[kind]
+    return await session.scalar(text(_QUEUE.format(kind=kind, wanted=wanted, bulk=bulk)), values)
 
 
 async def remove_part(session: AsyncSession, model: str, kind: Kind, after: UUID) -> Removed:

@@ -42,25 +42,21 @@ class Remains:
 
 async def collect(settings: Settings, work_home: Path) -> Remains:
     """Read what the trial's tenant has, and what its tools did outside."""
-    database = await Database.open(settings)
-    try:
-        async with database.transaction() as session:
-            return Remains(
-                conversation=(await rows(session, Conversation))[0],
-                runs=await rows(session, Run, col(Run.position)),
-                messages=await rows(session, Message, col(Message.seq)),
-                steps=await rows(session, Step, col(Step.index)),
-                events=await rows(session, RunEvent, col(RunEvent.seq)),
-                block=(await rows(session, Block))[0],
-                revisions=await rows(session, BlockRevision, col(BlockRevision.revision)),
-                passages=await rows(session, Passage),
-                vectors=await rows(session, MessageEmbedding),
-                epochs=await rows(session, Epoch, col(Epoch.epoch)),
-                letters=letters_sent(work_home),
-                rooms=rooms_booked(work_home),
-            )
-    finally:
-        await database.close()
+    async with Database.opened(settings) as database, database.transaction() as session:
+        return Remains(
+            conversation=(await rows(session, Conversation))[0],
+            runs=await rows(session, Run, col(Run.position)),
+            messages=await rows(session, Message, col(Message.seq)),
+            steps=await rows(session, Step, col(Step.index)),
+            events=await rows(session, RunEvent, col(RunEvent.seq)),
+            block=(await rows(session, Block))[0],
+            revisions=await rows(session, BlockRevision, col(BlockRevision.revision)),
+            passages=await rows(session, Passage),
+            vectors=await rows(session, MessageEmbedding),
+            epochs=await rows(session, Epoch, col(Epoch.epoch)),
+            letters=letters_sent(work_home),
+            rooms=rooms_booked(work_home),
+        )
 
 
 async def rows(session: AsyncSession, model: type[Row], *order: Any) -> list[Row]:

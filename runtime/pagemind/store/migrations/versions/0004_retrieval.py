@@ -91,49 +91,32 @@ CREATE INDEX unembedded_due ON unembedded (tenant_id, model, bulk, due_at) WHERE
 # What is written in one statement is queued in one: bulk inserts stay bulk inserts. What leaves the queue is looked up one by
 # one in its key, whatever the planner thinks of a queue that was empty just now: a join took quadratic time. So did the other
 # index, which is therefore a partial one that only the search for what is due can use.
+QUEUE = """
+CREATE FUNCTION queue_{kind}s() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO unembedded (tenant_id, model, kind, id, bulk)
+    SELECT f.tenant_id, m.model, '{kind}', f.id, {bulk}
+      FROM fresh f JOIN embedding_models m ON m.tenant_id = f.tenant_id AND m.kept_up
+     WHERE {wanted}
+        ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$"""
+UNQUEUE = """
+CREATE FUNCTION unqueue_{kind}s() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
+DECLARE
+    f record;
+BEGIN
+    FOR f IN SELECT tenant_id, model, {kind}_id FROM fresh LOOP
+        DELETE FROM unembedded u
+         WHERE u.tenant_id = f.tenant_id AND u.model = f.model AND u.kind = '{kind}' AND u.id = f.{kind}_id;
+    END LOOP;
+    RETURN NULL;
+END $$"""
 TRIGGERS = (
-    """
-CREATE FUNCTION queue_passages() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    INSERT INTO unembedded (tenant_id, model, kind, id, bulk)
-    SELECT f.tenant_id, m.model, 'passage', f.id, f.file_id IS NOT NULL
-      FROM fresh f JOIN embedding_models m ON m.tenant_id = f.tenant_id AND m.kept_up
-     WHERE f.superseded_at IS NULL
-        ON CONFLICT DO NOTHING;
-    RETURN NULL;
-END $$""",
-    """
-CREATE FUNCTION queue_messages() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    INSERT INTO unembedded (tenant_id, model, kind, id, bulk)
-    SELECT f.tenant_id, m.model, 'message', f.id, false
-      FROM fresh f JOIN embedding_models m ON m.tenant_id = f.tenant_id AND m.kept_up
-     WHERE f.role IN ('user', 'assistant') AND f.content <> ''
-        ON CONFLICT DO NOTHING;
-    RETURN NULL;
-END $$""",
-    """
-CREATE FUNCTION unqueue_passages() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
-DECLARE
-    f record;
-BEGIN
-    FOR f IN SELECT tenant_id, model, passage_id FROM fresh LOOP
-        DELETE FROM unembedded u
-         WHERE u.tenant_id = f.tenant_id AND u.model = f.model AND u.kind = 'passage' AND u.id = f.passage_id;
-    END LOOP;
-    RETURN NULL;
-END $$""",
-    """
-CREATE FUNCTION unqueue_messages() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
-DECLARE
-    f record;
-BEGIN
-    FOR f IN SELECT tenant_id, model, message_id FROM fresh LOOP
-        DELETE FROM unembedded u
-         WHERE u.tenant_id = f.tenant_id AND u.model = f.model AND u.kind = 'message' AND u.id = f.message_id;
-    END LOOP;
-    RETURN NULL;
-END $$""",
+    QUEUE.format(kind="passage", bulk="f.file_id IS NOT NULL", wanted="f.superseded_at IS NULL"),
+    QUEUE.format(kind="message", bulk="false", wanted="f.role IN ('user', 'assistant') AND f.content <> ''"),
+    UNQUEUE.format(kind="passage"),
+    UNQUEUE.format(kind="message"),
     *(
         f"CREATE TRIGGER {name} AFTER {event} ON {table} REFERENCING NEW TABLE AS fresh "
         f"FOR EACH STATEMENT EXECUTE FUNCTION {function}()"
