@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from uuid import uuid4
@@ -12,6 +13,10 @@ from pagemind.settings import Settings
 from pagemind.store.embedded import EmbeddedPostgres
 from pagemind.testing import Bench, bench
 from pagemind.testing.vectors import HashEmbedder
+
+# Torch's threads wait for each other by spinning. Where the tests' other processes want the cores too, most of the time would
+# go into that; it is read when torch is loaded, here and in whatever is started from here.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,6 @@ from pagemind.events import ToolReturned
 from pagemind.records import Decay, MessageHit, Origin, PassageHit, Policy
 from pagemind.records.search import Found
 from pagemind.settings import content_folder
-from pagemind.testing.shell import Shell
 
 from ..within import Within
 
