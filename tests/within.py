@@ -17,7 +17,7 @@ from pagemind.testing.shell import Shell
 
 @dataclass(frozen=True)
 class Within(Shell):
-    """Runs ``pagemind`` here: torch is imported once for all commands. For tests without a loop, since a command has its own."""
+    """Runs ``pagemind`` here: torch is imported once for all commands. For tests without a loop: a command has its own."""
 
     def run(self, *words: str, given: str | bytes = "") -> subprocess.CompletedProcess[str]:
         """Run it to its end with this standard input."""
