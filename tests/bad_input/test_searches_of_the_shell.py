@@ -9,6 +9,8 @@ import pytest
 from pagemind.store.embedded import EmbeddedPostgres
 from pagemind.testing.shell import Shell
 
+from ..within import Within
+
 TEXT = "The boat is called Petra."
 
 
@@ -25,15 +27,21 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Generator[Shell]:
     database.leave()
 
 
+@pytest.fixture(scope="module")
+def within(shell: Shell) -> Within:
+    """The same without a process for each command."""
+    return Within(shell.home, shell.folder)
+
+
 def texts(shell: Shell, *words: str) -> list[str]:
     """The passages that are found."""
     return [each["text"] for each in shell.json("memory", "search", "assistant", *words, "--json")["passages"]]
 
 
-# Each is a process that loads the embedder: what the engine answers to other queries is in test_searches.py.
+# Each loads the embedder: what the engine answers to other queries is in test_searches.py.
 @pytest.mark.parametrize("query", ["", "boat " * 20_000])
-def test_any_query_is_answered(query: str, shell: Shell) -> None:
-    assert texts(shell, query) in ([], [TEXT])
+def test_any_query_is_answered(query: str, within: Within) -> None:
+    assert texts(within, query) in ([], [TEXT])
 
 
 def test_bytes_that_are_no_text_are_left_out(shell: Shell) -> None:
@@ -50,18 +58,18 @@ def test_bytes_that_are_no_text_are_left_out(shell: Shell) -> None:
         (("--decay", "sometimes"), "linear:90d"),
     ],
 )
-def test_an_option_that_is_wrong_is_named(words: tuple[str, ...], named: str, shell: Shell) -> None:
-    done = shell.run("memory", "search", "assistant", "boat", *words)
+def test_an_option_that_is_wrong_is_named(words: tuple[str, ...], named: str, within: Within) -> None:
+    done = within.run("memory", "search", "assistant", "boat", *words)
     assert done.returncode == 2
     assert named in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_time_that_ends_before_it_starts_has_nothing_in_it(shell: Shell) -> None:
-    assert texts(shell, "boat", "--after", "2031-01-01", "--before", "2001-01-01") == []
+def test_a_time_that_ends_before_it_starts_has_nothing_in_it(within: Within) -> None:
+    assert texts(within, "boat", "--after", "2031-01-01", "--before", "2001-01-01") == []
 
 
-def test_an_agent_that_is_not_there_is_named(shell: Shell) -> None:
-    done = shell.run("memory", "search", "nobody", "boat")
+def test_an_agent_that_is_not_there_is_named(within: Within) -> None:
+    done = within.run("memory", "search", "nobody", "boat")
     assert done.returncode != 0
     assert "nobody" in done.stderr
