@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -31,11 +31,12 @@ def chosen(ranked: Iterable[Hit], limit: int, policy: Policy) -> Found[Hit]:
     for hit in ranked:
         if len(kept) == most:
             break
-        missed = too_unlike(hit, policy) or repeated(hit, said)
+        sense = sense_of(hit)
+        missed = too_unlike(hit, policy) or repeats(hit, said.get(sense))
         if missed:
             misses.append(replace(hit, missed=missed))
         else:
-            said.setdefault(sense_of(hit), hit)
+            said.setdefault(sense, hit)
             kept.append(hit)
     if policy.diversity:
         kept = [*different(kept[:LOOKED_AT], policy.diversity), *kept[LOOKED_AT:]]
@@ -54,9 +55,8 @@ def too_unlike(hit: MessageHit | PassageHit, policy: Policy) -> str:
     return f"its similarity {cosine:.2f} is below {policy.min_similarity:g}"
 
 
-def repeated(hit: Hit, said: Mapping[UUID | str, Hit]) -> str:
-    """Which better one says the same; nothing where none does."""
-    same = said.get(sense_of(hit))
+def repeats(hit: Hit, same: Hit | None) -> str:
+    """That a better one of the same sense says the same; nothing where it does not, or there is none."""
     if same is None or gist(text_of(same)) != gist(text_of(hit)):
         return ""
     return f"says the same as {f'#{same.seq}' if isinstance(same, MessageHit) else same.id}"
