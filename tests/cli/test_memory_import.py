@@ -1,4 +1,4 @@
-"""``pagemind memory import`` as a person calls it: real processes, a real embedder, a kill in the middle."""
+"""``pagemind memory import`` as a person calls it: a real embedder, and a real process that is killed in the middle."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from sqlalchemy import text
@@ -18,7 +18,11 @@ from pagemind.store.database import Database
 from pagemind.store.embedded import EmbeddedPostgres
 from pagemind.testing.shell import Shell
 
+from ..within import Within
+
 pytestmark = pytest.mark.anyio
+
+Seen = TypeVar("Seen")
 
 AGENT = "kind: agent\nversion: 1\nname: ada\ninstructions: You are a test.\n"
 KILLED_FACTS = 4_500
@@ -36,6 +40,12 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Generator[Shell]:
     shell.ok("apply", "ada.yaml")
     yield shell
     server.leave()
+
+
+@pytest.fixture(scope="module")
+def within(shell: Shell) -> Within:
+    """The same without a process for each command."""
+    return Within(shell.home, shell.folder)
 
 
 @pytest.fixture
@@ -60,6 +70,29 @@ async def held(database: Database, archive: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in rows]
 
 
+def seen(shell: Shell, look: Callable[[Database], Coroutine[Any, Any, Seen]]) -> Seen:
+    """What is seen in the database by a test that has no loop."""
+
+    async def opened() -> Seen:
+        database = await Database.open(Settings(home=shell.home))
+        try:
+            return await look(database)
+        finally:
+            await database.close()
+
+    return asyncio.run(opened())
+
+
+def held_now(shell: Shell, archive: str) -> list[tuple[Any, ...]]:
+    """The same as ``held``, for such a test."""
+    return seen(shell, lambda database: held(database, archive))
+
+
+async def no_archive_is_called_none(database: Database) -> bool:
+    async with database.transaction() as session:
+        return (await session.execute(text("SELECT count(*) FROM archives WHERE name = 'none'"))).scalar_one() == 0
+
+
 def notes(folder: Path) -> Path:
     """A folder with a bit of everything."""
     (folder / "garden").mkdir(parents=True)
@@ -71,19 +104,19 @@ def notes(folder: Path) -> Path:
     return folder
 
 
-async def test_a_folder_goes_into_an_agents_archive_once(shell: Shell, database: Database, tmp_path: Path) -> None:
+def test_a_folder_goes_into_an_agents_archive_once(within: Within, tmp_path: Path) -> None:
     folder = notes(tmp_path / "notes")
-    looked = shell.ok("memory", "import", str(folder), "--agent", "ada", "--dry-run")
+    looked = within.ok("memory", "import", str(folder), "--agent", "ada", "--dry-run")
     assert looked == "3 files: 4 passages would be stored in the archive of ada (new), 1 known already, 2 refused.\n"
-    assert await held(database, "ada") == []
+    assert held_now(within, "ada") == []
 
-    done = shell.run("memory", "import", str(folder), "--agent", "ada", "--tag", "notes", "--tag", "2026")
+    done = within.run("memory", "import", str(folder), "--agent", "ada", "--tag", "notes", "--tag", "2026")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("3 files: 4 passages stored in the archive of ada (new), 1 known already, 2 refused (")
     assert "refused picture.png: it is of an unknown type\n" in done.stderr
     assert "refused facts.jsonl:2: it is no JSON: Expecting value at column 1\n" in done.stderr
     assert "passages" in done.stderr
-    rows = await held(database, "ada")
+    rows = held_now(within, "ada")
     assert rows == [
         ("The boat is called Ondine.", "boat.txt", {"first_line": 1, "last_line": 2}, True),
         ("Anna's dentist is Dr. Quill.", "facts.jsonl", {"line": 1}, True),
@@ -91,32 +124,32 @@ async def test_a_folder_goes_into_an_agents_archive_once(shell: Shell, database:
         ("# Tools\n\nThe spade is green.", "garden/figs.md", {"first_line": 5, "last_line": 8, "heading": "Tools"}, True),
     ]
 
-    again = shell.json("memory", "import", str(folder), "--agent", "ada", "--json")
+    again = within.json("memory", "import", str(folder), "--agent", "ada", "--json")
     assert (again["files"], again["pieces"], again["stored"], again["known"], again["refused"]) == (3, 5, 0, 5, 2)
-    assert await held(database, "ada") == rows
-    found = shell.json("memory", "search", "ada", "who looks after Anna's teeth?", "--tag", "notes", "--json")
+    assert held_now(within, "ada") == rows
+    found = within.json("memory", "search", "ada", "who looks after Anna's teeth?", "--tag", "notes", "--json")
     assert found["passages"][0]["text"] == "Anna's dentist is Dr. Quill."
 
 
-async def test_a_named_archive_is_made_and_an_agent_may_search_it(shell: Shell, database: Database, tmp_path: Path) -> None:
+def test_a_named_archive_is_made_and_an_agent_may_search_it(within: Within, tmp_path: Path) -> None:
     file = tmp_path / "tide.txt"
     file.write_text("High tide is at noon.")
-    first = shell.ok("memory", "import", str(file), "--archive", "sea", "--agent", "ada")
+    first = within.ok("memory", "import", str(file), "--archive", "sea", "--agent", "ada")
     assert first.startswith("1 file: 1 passage stored in the archive sea (new), 0 known already, 0 refused")
-    again = shell.ok("memory", "import", str(file), "--archive", "sea")
+    again = within.ok("memory", "import", str(file), "--archive", "sea")
     assert again == "1 file: 0 passages stored in the archive sea, 1 known already, 0 refused.\n"
-    assert [row[0] for row in await held(database, "sea")] == ["High tide is at noon."]
-    found = shell.json("memory", "search", "ada", "when is high tide", "--json")
+    assert [row[0] for row in held_now(within, "sea")] == ["High tide is at noon."]
+    found = within.json("memory", "search", "ada", "when is high tide", "--json")
     assert found["passages"][0]["text"] == "High tide is at noon."
 
 
-async def test_strict_stores_nothing_where_anything_is_refused(shell: Shell, database: Database, tmp_path: Path) -> None:
-    done = shell.run("memory", "import", str(notes(tmp_path / "notes")), "--archive", "strict", "--strict")
+def test_strict_stores_nothing_where_anything_is_refused(within: Within, tmp_path: Path) -> None:
+    done = within.run("memory", "import", str(notes(tmp_path / "notes")), "--archive", "strict", "--strict")
     assert done.returncode == 2
     assert "error[import_refused]: 2 files or lines cannot be imported" in done.stderr
     assert "facts.jsonl:2: it is no JSON" in done.stderr
-    assert await held(database, "strict") == []
-    assert shell.ok("memory", "import", str(tmp_path / "notes" / "boat.txt"), "--archive", "strict", "--strict")
+    assert held_now(within, "strict") == []
+    assert within.ok("memory", "import", str(tmp_path / "notes" / "boat.txt"), "--archive", "strict", "--strict")
 
 
 @pytest.mark.parametrize(
@@ -130,26 +163,23 @@ async def test_strict_stores_nothing_where_anything_is_refused(shell: Shell, dat
         (("ada.yaml", "--agent", "ada", "--chunk-tokens", "255"), "chunk_too_long"),
     ],
 )
-def test_what_cannot_be_done_is_one_clear_error(shell: Shell, words: tuple[str, ...], code: str) -> None:
-    (shell.folder / "void" / ".git").mkdir(parents=True, exist_ok=True)
-    done = shell.run("memory", "import", *words)
+def test_what_cannot_be_done_is_one_clear_error(within: Within, words: tuple[str, ...], code: str) -> None:
+    (within.folder / "void" / ".git").mkdir(parents=True, exist_ok=True)
+    done = within.run("memory", "import", *words)
     assert done.returncode == 2, done.stderr
     assert f"error[{code}]" in done.stderr
     assert "fix:" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-async def test_where_nothing_could_be_read_no_archive_is_made_and_the_status_says_so(
-    shell: Shell, database: Database, tmp_path: Path
-) -> None:
+def test_where_nothing_could_be_read_no_archive_is_made_and_the_status_says_so(within: Within, tmp_path: Path) -> None:
     (tmp_path / "old.txt").write_bytes(b"caf\xe9")
-    done = shell.run("memory", "import", str(tmp_path / "old.txt"), "--archive", "none", "--json")
+    done = within.run("memory", "import", str(tmp_path / "old.txt"), "--archive", "none", "--json")
     assert done.returncode == 1
     assert json.loads(done.stdout)["refusals"][0]["where"] == "old.txt"
-    async with database.transaction() as session:
-        assert (await session.execute(text("SELECT count(*) FROM archives WHERE name = 'none'"))).scalar_one() == 0
-    assert shell.ok("memory", "import", str(tmp_path / "old.txt"), "--archive", "some", "--encoding", "cp1252")
-    assert [row[0] for row in await held(database, "some")] == ["café"]
+    assert seen(within, no_archive_is_called_none)
+    assert within.ok("memory", "import", str(tmp_path / "old.txt"), "--archive", "some", "--encoding", "cp1252")
+    assert [row[0] for row in held_now(within, "some")] == ["café"]
 
 
 async def test_an_import_that_is_killed_ends_the_same_when_it_is_called_again(
