@@ -30,6 +30,8 @@ RETRY_SECONDS = 20.0
 STOP_SECONDS = 60.0
 LOG_LIMIT_BYTES = 4_000_000
 LEAST_BUFFERS_MB = 64
+ROOMY_BUFFERS_MB = 3072
+"""As much as a million passages are searched in; to keep book of it takes 70 MB."""
 CONTAINER_MEMORY = Path("/sys/fs/cgroup/memory.max")
 SEGMENT_BYTES = 16 * 1024 * 1024
 
@@ -248,12 +250,12 @@ def start(home: Home) -> int:
 
 
 def memory_settings(data: int, memory: int) -> dict[str, str]:
-    """How much memory the server keeps pages in, in megabytes: an eighth of the machine's, up to a quarter for more data.
+    """How much memory the server keeps pages in, in megabytes: an eighth of the machine's, for more data up to a quarter.
 
     A page takes memory once it is used. Searching a large home costs several times as much where its pages come from the system
     instead, and a small one may grow large before the server is started again.
     """
-    buffers = max(LEAST_BUFFERS_MB, memory // 8, min(data, memory // 4))
+    buffers = max(LEAST_BUFFERS_MB, min(ROOMY_BUFFERS_MB, memory // 8), min(data, memory // 4))
     return {"shared_buffers": f"{buffers}MB", "effective_cache_size": f"{max(1024, memory // 2)}MB"}
 
 
