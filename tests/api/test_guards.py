@@ -196,6 +196,13 @@ def test_more_runs_in_the_background_than_may_wait_are_429_with_retry_after(smal
     assert min(len(taken), len(refused)) >= 2
     assert "retry-after" in refused[0].headers
     assert "QUEUE_LIMIT" in refused[0].json()["detail"]
+    # No reply may be under way when the module's server ends.
+    small.provider.will(says("Hello."))
+    until = time.monotonic() + 30
+    for run in (answer.json() for answer in taken):
+        while httpx.get(f"{small.url}/v1/runs/{run['id']}", timeout=20).json()["status"] in ("created", "running"):
+            assert time.monotonic() < until
+            time.sleep(0.05)
 
 
 @pytest.mark.parametrize(
