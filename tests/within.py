@@ -17,7 +17,10 @@ from pagemind.testing.shell import Shell
 
 @dataclass(frozen=True)
 class Within(Shell):
-    """Runs ``pagemind`` here: torch is imported once for all commands. For tests without a loop: a command has its own."""
+    """Runs ``pagemind`` here: torch is imported once for all commands. For tests without a loop: a command has its own.
+
+    Not for a chat: it may end while a thread still imports torch, and the next command's thread would find it half imported.
+    """
 
     def run(self, *words: str, given: str | bytes = "") -> subprocess.CompletedProcess[str]:
         """Run it to its end with this standard input."""
