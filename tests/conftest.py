@@ -14,9 +14,9 @@ from pagemind.store.embedded import EmbeddedPostgres
 from pagemind.testing import Bench, bench
 from pagemind.testing.vectors import HashEmbedder
 
-# Torch's threads wait for each other by spinning. Where the tests' other processes want the cores too, most of the time would
-# go into that; it is read when torch is loaded, here and in whatever is started from here.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Torch's threads wait for each other by spinning. The tests' other processes want the cores, too; it is read when torch is
+# loaded, here and in whatever is started from here.
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 from pathlib import Path
 
 import pytest
 
 from pagemind import __version__
-from pagemind.testing.openai_server import says
-from pagemind.testing.served import Provider
 from pagemind.testing.shell import Shell
 
 
@@ -88,18 +87,16 @@ def test_a_reasoner_that_is_down_is_status_3_with_its_error(shell: Shell) -> Non
 
 
 def test_an_interrupted_headless_run_is_cancelled_and_130(shell: Shell) -> None:
-    # It speaks slowly, but tells of itself at once: each count of tokens that it left unanswered would hold the run up for 5 s.
-    provider = Provider()
-    provider.will(says("word " * 1000, seconds=0.05))
-    provider.start()
-    process = shell.start("-p", "hello", "--new", "--output", "jsonl", "--reasoner", provider.url, "--model", "m")
-    assert process.stdout
-    started = json.loads(process.stdout.readline())
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
-    process.communicate()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        process = shell.start("-p", "hello", "--new", "--output", "jsonl", "--reasoner", url, "--model", "slow")
+        assert process.stdout
+        started = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        process.communicate()
     states = {run["id"]: run["state"] for run in shell.json("runs", "--json")}
-    provider.stop()
     assert states[started["run_id"]] == "cancelled"
 
 

@@ -100,6 +100,9 @@ class ServerCounter(TextCounter):
         if key in self._known:
             self._known.move_to_end(key)
             return self._known[key]
+        # Not once for each text of a prompt: a server that keeps silent would hold a run up for minutes before it begins.
+        if not await self._host.settle():
+            return None
         try:
             counted = await ask()
         except (*FAILURES, ReplyTooLong):
