@@ -48,11 +48,18 @@ class Provider:
         asyncio.run_coroutine_threadsafe(self._server.start(), self._loop).result(10)
 
     def stop(self) -> None:
-        """Stop listening."""
-        asyncio.run_coroutine_threadsafe(self._server.stop(), self._loop).result(10)
+        """Stop listening, and speaking where it is in the middle of it."""
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
+
+    async def _end(self) -> None:
+        await self._server.stop()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 def listed(name: str) -> dict[str, object]:
