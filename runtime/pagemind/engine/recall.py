@@ -7,7 +7,6 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TypeVar
 from uuid import UUID
 
 from pagemind.engine.kernel import Kernel
@@ -22,7 +21,6 @@ from pagemind.records.text import clean_text
 from pagemind.store import embeddings, messages, passages, sittings
 from pagemind.store.database import AsyncSession
 from pagemind.store.passages import Lacking, Within
-from pagemind.store.search import Understood
 
 POOL = 50
 """How many candidates each signal names at least; with all rows nothing is found better (docs/retrieval.md)."""
@@ -34,8 +32,6 @@ TIMES = 4
 """Of the times that a query names so many are looked up; each is a search of its own."""
 FILLED_AT_ONCE = 64
 FILL_SECONDS = 5.0
-
-Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True)
@@ -74,18 +70,11 @@ async def recall_passages(
     """
     began = time.monotonic()
     kernel, search = kernel.still(), search.sound
-    spans = spans_of(search.query, now())
+    vector = await query_vector(kernel, search)
+    spans, model = spans_of(search.query, now()), kernel.embedder.name
 
-    model, by_meaning = kernel.embedder.name, search.ingredients.vector
-
-    async def look(session: AsyncSession) -> tuple[Understood, list[Lacking]]:
+    async def candidates(session: AsyncSession) -> list[PassageHit]:
         understood = await passages.understand(session, owner, within, search.query)
-        return understood, await passages.lacking(session, owner, within, model, FILLED_AT_ONCE) if by_meaning else []
-
-    vector, (understood, fresh) = await meanwhile(kernel, search.query, look, by_meaning=by_meaning)
-    if vector and fresh:
-        await fill(kernel, fresh)
-    async with kernel.database.transaction() as session:
 
         async def of(filters: Filters, pool: int) -> list[PassageHit]:
             return await passages.candidates(
@@ -101,7 +90,15 @@ async def recall_passages(
                 pool=pool,
             )
 
-        looked_at = await with_dated(of, search, spans)
+        return await with_dated(of, search, spans)
+
+    async with kernel.database.transaction() as session:
+        fresh = await passages.lacking(session, owner, within, model, FILLED_AT_ONCE) if vector else []
+        looked_at = [] if fresh else await candidates(session)
+    if fresh:
+        await fill(kernel, fresh)
+        async with kernel.database.transaction() as session:
+            looked_at = await candidates(session)
     found = await best_of(kernel, looked_at, search, spans, began)
     if search.policy.refresh_on_access:
         kernel.accesses.note(hit.id for hit in found.hits)
@@ -120,15 +117,10 @@ async def recall_messages(
     """
     began = time.monotonic()
     kernel, search = kernel.still(), search.sound
-
-    async def look(session: AsyncSession) -> tuple[Understood, list[Span]]:
-        understood = await messages.understand(session, conversation_ids, search.query)
-        return understood, await sitting_spans(session, conversation_ids, search.query)
-
-    by_meaning = search.ingredients.vector and bool(search.query.strip())
-    vector, (understood, back) = await meanwhile(kernel, search.query, look, by_meaning=by_meaning)
-    spans = [*spans_of(search.query, now()), *back]
+    vector = await query_vector(kernel, search) if search.query.strip() else None
     async with kernel.database.transaction() as session:
+        spans = [*spans_of(search.query, now()), *await sitting_spans(session, conversation_ids, search.query)]
+        understood = await messages.understand(session, conversation_ids, search.query)
 
         async def of(filters: Filters, pool: int) -> list[MessageHit]:
             return await messages.candidates(
@@ -147,21 +139,9 @@ async def recall_messages(
     return await best_of(kernel, earlier, search, spans, began)
 
 
-async def meanwhile(
-    kernel: Kernel, query: str, look: Callable[[AsyncSession], Awaitable[Seen]], *, by_meaning: bool
-) -> tuple[list[float] | None, Seen]:
-    """The query's vector, and what is looked up while the embedder computes it.
-
-    None where meaning is left out or the embedder fails: then words must do.
-    """
-    embedding = asyncio.ensure_future(kernel.vector(query, "query")) if by_meaning else None
-    try:
-        async with kernel.database.transaction() as session:
-            seen = await look(session)
-        return await embedding if embedding else None, seen
-    finally:
-        if embedding:
-            embedding.cancel()
+async def query_vector(kernel: Kernel, search: Search) -> list[float] | None:
+    """The query's vector; None where meaning is left out or the embedder fails: then words must do."""
+    return await kernel.vector(search.query, "query") if search.ingredients.vector else None
 
 
 async def with_dated(

@@ -140,7 +140,7 @@ def scope_of(conversation_ids: UUID | Collection[UUID]) -> Scope:
 
 
 async def understand(session: AsyncSession, conversation_ids: UUID | Collection[UUID], query: str) -> Understood:
-    """What of a query can be looked up before its vector is there."""
+    """The query, for several `candidates`."""
     return await search.understand(session, MESSAGES, scope_of(conversation_ids), query)
 
 

@@ -202,7 +202,7 @@ async def lacking(session: AsyncSession, owner: UUID | None, within: Within, mod
 
 
 async def understand(session: AsyncSession, owner: UUID | None, within: Within, query: str) -> Understood:
-    """What of a query can be looked up before its vector is there."""
+    """The query, for several `candidates`."""
     return await search.understand(session, PASSAGES, scope_of(owner, within), query)
 
 

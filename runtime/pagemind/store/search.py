@@ -33,7 +33,7 @@ class Understood:
 
 
 async def understand(session: AsyncSession, space: Space, scope: Scope, query: str) -> Understood:
-    """What can be found out while the query's vector is not there yet."""
+    """The query as it is answered, with whatever filters."""
     large, others = await large_ones(session, space, scope)
     return Understood(await terms_of(session, query), large, others)
 
