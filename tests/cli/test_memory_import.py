@@ -42,12 +42,6 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Generator[Shell]:
     server.leave()
 
 
-@pytest.fixture(scope="module")
-def within(shell: Shell) -> Within:
-    """The same without a process for each command."""
-    return Within(shell.home, shell.folder)
-
-
 @pytest.fixture
 async def database(shell: Shell) -> AsyncGenerator[Database]:
     opened = await Database.open(Settings(home=shell.home))
@@ -74,11 +68,8 @@ def seen(shell: Shell, look: Callable[[Database], Coroutine[Any, Any, Seen]]) ->
     """What is seen in the database by a test that has no loop."""
 
     async def opened() -> Seen:
-        database = await Database.open(Settings(home=shell.home))
-        try:
+        async with Database.opened(Settings(home=shell.home)) as database:
             return await look(database)
-        finally:
-            await database.close()
 
     return asyncio.run(opened())
 

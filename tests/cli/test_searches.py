@@ -138,26 +138,25 @@ def test_what_can_be_no_id_names_no_passage(given: str) -> None:
 
 
 def test_a_passage_is_stored_once_found_with_reasons_confirmed_and_forgotten(within: Within) -> None:
-    shell = within
-    shell.ok("apply", str(content_folder() / "agents" / "assistant.yaml"))
+    within.ok("apply", str(content_folder() / "agents" / "assistant.yaml"))
     put = ["memory", "insert", "assistant", "The vault opens with 4711.", "--tag", "keys", "--expires", "30d", "--json"]
-    first = shell.json(*put, "--confidence", "0.6")
-    again = shell.json("memory", "insert", "assistant", "the vault opens  with 4711", "--json")
+    first = within.json(*put, "--confidence", "0.6")
+    again = within.json("memory", "insert", "assistant", "the vault opens  with 4711", "--json")
     assert (first["inserted"], again["inserted"], again["known"], again["ids"]) == (1, 0, 1, first["ids"])
     [id] = first["ids"]
-    explained = shell.ok("memory", "search", "assistant", "which number opens the vault", "--explain")
+    explained = within.ok("memory", "search", "assistant", "which number opens the vault", "--explain")
     assert "words     1 ████████" in explained
     assert "meaning   1 ████████" in explained
     assert "stated 0.6" in explained
-    assert shell.json("memory", "search", "assistant", "vault", "--trust", "0.7", "--json")["passages"] == []
-    assert shell.json("memory", "search", "assistant", "vault", "--origin", "inferred", "--json")["passages"] == []
-    [hit] = shell.json("memory", "search", "assistant", "vault", "--all-tags", "keys", "--decay", "linear:90d", "--json")[
+    assert within.json("memory", "search", "assistant", "vault", "--trust", "0.7", "--json")["passages"] == []
+    assert within.json("memory", "search", "assistant", "vault", "--origin", "inferred", "--json")["passages"] == []
+    [hit] = within.json("memory", "search", "assistant", "vault", "--all-tags", "keys", "--decay", "linear:90d", "--json")[
         "passages"
     ]
     assert hit["boosts"]["decay"] == pytest.approx(1.0, abs=0.01)
-    assert "error[unknown_decay]" in shell.run("memory", "search", "assistant", "vault", "--decay", "slowly").stderr
-    confirmed = shell.json("memory", "confirm", "assistant", id[:8], "--review", "1y", "--confidence", "0.9", "--json")
+    assert "error[unknown_decay]" in within.run("memory", "search", "assistant", "vault", "--decay", "slowly").stderr
+    confirmed = within.json("memory", "confirm", "assistant", id[:8], "--review", "1y", "--confidence", "0.9", "--json")
     assert (confirmed["origin"], confirmed["confidence"]) == ("stated", 0.9)
-    assert "Forgotten: The vault opens with 4711." in shell.ok("memory", "forget", "assistant", id)
-    assert shell.json("memory", "search", "assistant", "vault", "--json")["passages"] == []
-    assert "error[not_found]" in shell.run("memory", "forget", "assistant", id).stderr
+    assert "Forgotten: The vault opens with 4711." in within.ok("memory", "forget", "assistant", id)
+    assert within.json("memory", "search", "assistant", "vault", "--json")["passages"] == []
+    assert "error[not_found]" in within.run("memory", "forget", "assistant", id).stderr

@@ -26,24 +26,26 @@ async def fit(turn: Turn, messages: Sequence[Message]) -> None:
     """Count a reply's returns, which follow it in ``messages``, and cut them as far as the window wants it."""
     reply, *returns = messages
     await count_returns(turn.kernel, messages)
-    left = room(turn) - reply.tokens
+    behind = turn.policy.budget.capacity - turn.window.prompt.segments.used - reply.tokens
+    if sum(each.tokens for each in returns) <= behind:
+        return  # as nearly always, and without a look at each message
+    left = max(0, behind, room(turn) - reply.tokens)
     for _ in range(CUTS):
         taken = sum(each.tokens for each in returns)
-        if taken <= max(left, 0):
+        if taken <= left:
             return
-        share = SPARE * max(left, 0) / taken
+        share = SPARE * left / taken
         for each in returns:
             each.content = cut_middle(each.content, max(LEAST_CHARS, int(len(each.content) * share)))
         await count_returns(turn.kernel, messages)
 
 
 def room(turn: Turn) -> int:
-    """The tokens that fit behind the prompt if everything is paged out that may be; or as it is, where that leaves more."""
+    """The tokens that fit behind the prompt once everything is paged out that may be."""
     segments, budget = turn.window.prompt.segments, turn.policy.budget
     *_, newest = exchanges(turn.view.messages) or [()]
     head = segments.used - segments.messages - segments.summary
-    least = head + max(segments.summary, budget.summary_tokens) + sum(message.tokens for message in newest)
-    return budget.capacity - min(segments.used, least)
+    return budget.capacity - head - max(segments.summary, budget.summary_tokens) - sum(message.tokens for message in newest)
 
 
 async def count_returns(kernel: Kernel, messages: Sequence[Message]) -> None:

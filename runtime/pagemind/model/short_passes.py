@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from pagemind.model.cuda_graphs import Forward
+from pagemind.model.passes import uneven
 
 SHORT_TOKENS = 64
 """Beyond it a second thread gains more than it may lose."""
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 def is_short(batch: Sequence[Sequence[int]]) -> bool:
     """Whether a batch has few tokens and none of padding."""
-    return sum(map(len, batch)) <= SHORT_TOKENS and len({len(row) for row in batch}) == 1 and len(batch[0]) > 0
+    return 0 < sum(map(len, batch)) <= SHORT_TOKENS and not uneven(batch)
 
 
 def short_pass(forward: Forward, vocabulary: int, longest: int) -> Short:

@@ -140,8 +140,9 @@ def scope_of(conversation_ids: UUID | Collection[UUID]) -> Scope:
 
 
 async def understand(session: AsyncSession, conversation_ids: UUID | Collection[UUID], query: str) -> Understood:
-    """The query, for several `candidates`."""
-    return await search.understand(session, MESSAGES, scope_of(conversation_ids), query)
+    """The query, for several `candidates`. One that asks for numbers has no words to look for."""
+    words = query if asked_places(query) is None else ""
+    return await search.understand(session, MESSAGES, scope_of(conversation_ids), words)
 
 
 async def candidates(
